@@ -51,6 +51,12 @@ impl Ip {
         (n as u64, (n >> 64) as u64)
     }
 
+    /// What [`Self::halves`] took apart.
+    #[must_use]
+    pub const fn from_halves(low: u64, high: u64) -> Self {
+        Self((low as u128 | (high as u128) << 64).to_ne_bytes())
+    }
+
     /// As the standard library's type.
     #[must_use]
     pub fn to_addr(self, is_ipv6: bool) -> IpAddr {
@@ -120,6 +126,8 @@ mod tests {
         for text in ["10.1.2.3", "0.0.0.0", "2001:db8::1", "::ffff:1.2.3.4"] {
             let a: IpAddr = text.parse().unwrap();
             assert_eq!(Ip::from(a).to_addr(a.is_ipv6()), a);
+            let (low, high) = Ip::from(a).halves();
+            assert_eq!(Ip::from_halves(low, high), Ip::from(a));
         }
         assert_eq!(Ip::v4([1, 2, 3, 4]).v4_u32(), 0x0102_0304);
     }

@@ -67,7 +67,8 @@ pub struct MetaPacket {
     pub frame: u64,
     /// Bytes on the wire from the link header on.
     pub wire_len: u32,
-    /// Bytes from the network header on, by the IP header's length field (wire length less link header otherwise).
+    /// Bytes after the IP header, by its length field (IPv6: extension headers count); without IP, the bytes after
+    /// the link header.
     pub l3_len: u32,
     /// Transport payload bytes, by the IP header's length field.
     pub l4_len: u32,

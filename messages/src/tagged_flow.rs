@@ -47,7 +47,7 @@ pub struct FlowPeer {
     pub packets: u64,
     /// Bytes on the wire since the last report.
     pub bytes: u64,
-    /// Bytes from the network header on since the last report.
+    /// Bytes after the IP header since the last report.
     pub l3_bytes: u64,
     /// Transport payload bytes since the last report.
     pub l4_bytes: u64,

@@ -1,0 +1,130 @@
+use crate::{Batch, Pool};
+use messages::{AccumulatedFlow, Interval, MetaPacket, TaggedFlow};
+use stage::Mail;
+use std::sync::Arc;
+
+/// Packets of a few milliseconds: Dispatcher to FlowGenerator.
+pub struct PacketBatch {
+    /// All before this moment has been seen, ns since the epoch. Never goes back from one batch to the next.
+    pub time_ns: u64,
+    /// Packets in the order they were captured; none where only time has moved on.
+    pub packets: Batch<MetaPacket>,
+}
+
+impl Mail for PacketBatch {
+    fn items(&self) -> u64 {
+        self.packets.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.packets.bytes()
+    }
+}
+
+/// Reports of flows, one a flow and second: FlowGenerator to QuadrupleGenerator, and from there, without copying,
+/// to both SubQuadGens and to FlowAggr.
+#[derive(Clone)]
+pub struct FlowBatch {
+    /// No later batch holds a report of a second that ended before this, ns since the epoch.
+    pub watermark_ns: u64,
+    /// The reports, those of one flow in the order of time.
+    pub flows: Arc<Batch<TaggedFlow>>,
+}
+
+impl FlowBatch {
+    /// Time has come so far; nothing else to report.
+    #[must_use]
+    pub fn time(watermark_ns: u64) -> Self {
+        Self {
+            watermark_ns,
+            flows: Arc::new(Batch::from(Vec::new())),
+        }
+    }
+}
+
+impl Mail for FlowBatch {
+    fn items(&self) -> u64 {
+        self.flows.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.flows.bytes()
+    }
+}
+
+/// Quadruples of one window: SubQuadGen to Collector. A window comes in one or more batches, one after the other.
+pub struct AccumulatedBatch {
+    /// Start of the window, s since the epoch.
+    pub time_s: u32,
+    /// Length of the window.
+    pub interval: Interval,
+    /// Its quadruples; each is in one batch of the window only.
+    pub flows: Batch<AccumulatedFlow>,
+    /// The last batch of its window.
+    pub complete: bool,
+}
+
+impl Mail for AccumulatedBatch {
+    fn items(&self) -> u64 {
+        self.flows.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.flows.bytes()
+    }
+}
+
+/// Flow logs: FlowAggr to the throttler.
+pub struct FlowLogBatch {
+    /// Time has come so far, ns since the epoch.
+    pub watermark_ns: u64,
+    /// The logs; none where only time has moved on.
+    pub flows: Batch<TaggedFlow>,
+}
+
+impl Mail for FlowLogBatch {
+    fn items(&self) -> u64 {
+        self.flows.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.flows.bytes()
+    }
+}
+
+/// Collects items into batches of at most `most`, from a pool.
+pub(crate) struct Chunks<T> {
+    pool: Pool<T>,
+    current: Batch<T>,
+    most: usize,
+}
+
+impl<T> Chunks<T> {
+    pub(crate) fn new(most: usize) -> Self {
+        let pool = Pool::default();
+        Self {
+            current: pool.batch(),
+            pool,
+            most,
+        }
+    }
+
+    /// Adds an item; a batch that is full comes back.
+    #[inline]
+    pub(crate) fn push(&mut self, item: T) -> Option<Batch<T>> {
+        if self.current.capacity() == 0 {
+            self.current.reserve_exact(self.most);
+        }
+        self.current.push(item);
+        (self.current.len() >= self.most).then(|| self.take())
+    }
+
+    /// What has come since the last full batch, perhaps nothing.
+    pub(crate) fn take(&mut self) -> Batch<T> {
+        std::mem::replace(&mut self.current, self.pool.batch())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.current.len()
+    }
+}

@@ -1,0 +1,240 @@
+use crate::rate_cap::RateCap;
+use crate::{Batch, HostEnds, PacketBatch, PacketSource, Polled, Pool};
+use capture::RawPacket;
+use flow::Decoder;
+use messages::MetaPacket;
+use stage::{Cx, DropReason, Outlet, Pulled, Source, StageError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Packets in a batch.
+const BATCH: usize = 256;
+/// Packets asked for at a time.
+const POLL: usize = 1024;
+/// A live Dispatcher without packets says at least this often how late it is.
+const SAY_TIME_EVERY: Duration = Duration::from_millis(200);
+/// A ring without packets is looked at again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often the kernel is asked what it dropped.
+const ASK_MISSED_EVERY: Duration = Duration::from_secs(1);
+/// By how much time moves on after a capture file: longer than any flow or window stays open.
+const AFTER_END_NS: u64 = 600_000_000_000;
+/// Packets in the future of the clock, and a clock behind the packets, are taken for what they say up to here.
+const AHEAD_NS: u64 = 1_000_000_000;
+const CLOCK_SET_NS: u64 = 10_000_000_000;
+
+/// What a [`Dispatcher`] is made with.
+#[derive(Clone, Debug, Default)]
+pub struct DispatcherConfig {
+    /// Packets come from now and not from a file: time goes on without packets.
+    pub live: bool,
+    /// Most packets a second, by their own time; `None` = no limit.
+    pub rate_cap: Option<u64>,
+    /// What belongs to the host that is captured on, until the source says otherwise.
+    pub host_ends: HostEnds,
+}
+
+/// Takes packets from the world and decodes them.
+pub struct Dispatcher<S> {
+    live: bool,
+    source: S,
+    decoder: Decoder,
+    rate_cap: Option<RateCap>,
+    host_ends: HostEnds,
+    pool: Pool<MetaPacket>,
+    /// All before this has been seen, ns since the epoch.
+    time_ns: u64,
+    said: Option<Instant>,
+    asked: Option<Instant>,
+}
+
+impl<S: PacketSource> Dispatcher<S> {
+    /// From `source`, which is asked for the first time when the pipeline runs.
+    #[must_use]
+    pub fn new(config: DispatcherConfig, source: S) -> Self {
+        Self {
+            live: config.live,
+            source,
+            decoder: Decoder::new(),
+            rate_cap: config.rate_cap.map(RateCap::new),
+            host_ends: config.host_ends,
+            pool: Pool::default(),
+            time_ns: 0,
+            said: None,
+            asked: None,
+        }
+    }
+
+    fn ask_world(&mut self, cx: &Cx<'_>) {
+        if self
+            .asked
+            .is_some_and(|t| cx.now().saturating_duration_since(t) < ASK_MISSED_EVERY)
+        {
+            return;
+        }
+        self.asked = Some(cx.now());
+        if let Some(ends) = self.source.host_ends() {
+            self.host_ends = ends;
+        }
+        let missed = self.source.missed();
+        if missed > 0 {
+            cx.missed(DropReason::KernelDrop, missed);
+        }
+    }
+
+    /// Where the clock stands, ns since the epoch; for files there is none.
+    fn wall_ns(&mut self, cx: &Cx<'_>) -> Option<u64> {
+        let now = self.live.then(|| cx.unix_ns())?;
+        if self.time_ns > now + CLOCK_SET_NS {
+            tracing::warn!(
+                back_ns = self.time_ns - now,
+                "the clock was set back; open flows and windows end here"
+            );
+            self.time_ns = now;
+        }
+        Some(now)
+    }
+
+    fn say_time(&mut self, time_ns: u64, out: &mut Outlet<PacketBatch>, cx: &Cx<'_>) {
+        self.time_ns = self.time_ns.max(time_ns);
+        self.said = Some(cx.now());
+        out.emit(PacketBatch {
+            time_ns: self.time_ns,
+            packets: Batch::from(Vec::new()),
+        });
+    }
+}
+
+/// What one round of polling works on.
+struct Round<'a> {
+    decoder: &'a mut Decoder,
+    rate_cap: Option<&'a mut RateCap>,
+    host_ends: &'a HostEnds,
+    pool: &'a Pool<MetaPacket>,
+    batch: Batch<MetaPacket>,
+    time_ns: u64,
+    /// Batches do not say that time has come further than this.
+    latest_ns: u64,
+    out: &'a mut Outlet<PacketBatch>,
+    taken: u64,
+    undecodable: u64,
+    over_rate: u64,
+    sent: bool,
+}
+
+impl Round<'_> {
+    #[inline]
+    fn take(&mut self, raw: &RawPacket<'_>, frame: u64) {
+        self.taken += 1;
+        self.time_ns = self.time_ns.max(raw.time_ns.min(self.latest_ns));
+        if let Some(cap) = &mut self.rate_cap
+            && !cap.allow(raw.time_ns)
+        {
+            self.over_rate += 1;
+            return;
+        }
+        self.batch.push(MetaPacket {
+            interface: raw.interface,
+            ..MetaPacket::default()
+        });
+        let Some(p) = self.batch.last_mut() else {
+            return;
+        };
+        if self
+            .decoder
+            .decode(raw.data, raw.link, raw.wire_len, raw.time_ns, frame, p)
+            .is_err()
+        {
+            self.undecodable += 1;
+            self.batch.pop();
+            return;
+        }
+        if p.vlan == 0 {
+            p.vlan = raw.vlan.unwrap_or_default();
+        }
+        self.host_ends.mark(p);
+        if self.batch.len() >= BATCH {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let mut next = self.pool.batch();
+        next.reserve_exact(BATCH);
+        let packets = std::mem::replace(&mut self.batch, next);
+        self.out.emit(PacketBatch {
+            time_ns: self.time_ns,
+            packets,
+        });
+        self.sent = true;
+    }
+}
+
+impl<S: PacketSource> Source for Dispatcher<S> {
+    type Out = Outlet<PacketBatch>;
+
+    fn pull(&mut self, out: &mut Self::Out, cx: &Cx<'_>) -> Result<Pulled, StageError> {
+        self.ask_world(cx);
+        let wall = self.wall_ns(cx);
+        let mut round = Round {
+            decoder: &mut self.decoder,
+            rate_cap: self.rate_cap.as_mut(),
+            host_ends: &self.host_ends,
+            pool: &self.pool,
+            batch: self.pool.batch(),
+            time_ns: self.time_ns,
+            latest_ns: wall.map_or(u64::MAX, |now| now.saturating_add(AHEAD_NS)),
+            out,
+            taken: 0,
+            undecodable: 0,
+            over_rate: 0,
+            sent: false,
+        };
+        let polled = self
+            .source
+            .poll(POLL, cx.now(), &mut |raw, frame| round.take(raw, frame));
+        round.send();
+        let Round {
+            time_ns,
+            taken,
+            undecodable,
+            over_rate,
+            sent,
+            ..
+        } = round;
+        self.time_ns = time_ns;
+        cx.received(taken);
+        if undecodable > 0 {
+            cx.discard(DropReason::DecodeError, undecodable);
+        }
+        if over_rate > 0 {
+            cx.discard(DropReason::RateCap, over_rate);
+        }
+        if sent {
+            self.said = Some(cx.now());
+        }
+        if let Some(now) = wall
+            && self
+                .said
+                .is_none_or(|t| cx.now().saturating_duration_since(t) >= SAY_TIME_EVERY)
+        {
+            self.say_time(now, out, cx);
+        }
+        Ok(match polled? {
+            Polled::More => Pulled::More,
+            Polled::Nothing => Pulled::Idle(LOOK_AGAIN),
+            Polled::End => {
+                if !self.live && self.time_ns > 0 {
+                    self.say_time(self.time_ns.saturating_add(AFTER_END_NS), out, cx);
+                }
+                Pulled::End
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

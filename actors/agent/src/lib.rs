@@ -1,0 +1,54 @@
+//! The agent's boxes: from packets to flow logs and metrics on their way to the server.
+//!
+//! One file a box, named as in the drawing. Windows are cut by the time of the packets, never by a clock: every
+//! batch says how far time has come, so that live capture and capture files go the same way.
+#![forbid(unsafe_code)]
+
+mod batch;
+mod collector;
+mod concurrent_connection;
+mod dispatcher;
+mod encode;
+mod file_source;
+mod flow_aggr;
+mod flow_generator;
+mod flow_slab;
+mod frame_builder;
+mod frame_sink;
+mod host_ends;
+mod optional_outlet;
+mod packet_source;
+mod pool;
+mod quadruple_generator;
+mod quadruple_stash;
+mod rate_cap;
+mod ring_source;
+mod stash;
+mod statsd_client;
+mod sub_quad_gen;
+#[cfg(test)]
+mod testing;
+mod throttler;
+mod uniform_sender;
+mod watermark;
+mod wire;
+
+pub use batch::{AccumulatedBatch, FlowBatch, FlowLogBatch, PacketBatch};
+pub use collector::{Collector, CollectorConfig};
+pub use dispatcher::{Dispatcher, DispatcherConfig};
+pub use encode::Encode;
+pub use file_source::{FileSource, ReplayedFile};
+pub use flow_aggr::{FlowAggr, FlowAggrConfig};
+pub use flow_generator::{FlowGenerator, FlowOut};
+pub use frame_builder::{Frame, SenderIds};
+pub use frame_sink::{FrameSink, FrameSinkConfig};
+pub use host_ends::HostEnds;
+pub use optional_outlet::OptionalOutlet;
+pub use packet_source::{PacketSource, Polled};
+pub use pool::{Batch, Pool};
+pub use quadruple_generator::{QuadrupleGenerator, QuadrupleOut};
+pub use ring_source::{RingSource, RingSourceConfig};
+pub use statsd_client::{Counters, StatsdClient};
+pub use sub_quad_gen::{SubQuadGen, SubQuadGenConfig};
+pub use throttler::{Throttler, ThrottlerConfig};
+pub use uniform_sender::{FrameOutlet, UniformSender, UniformSenderConfig};

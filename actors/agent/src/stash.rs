@@ -1,0 +1,222 @@
+use crate::{Batch, Pool};
+use hashbrown::HashTable;
+
+/// Items per batch that leaves a stash.
+pub(crate) const CHUNK: usize = 1 << CHUNK_BITS;
+const CHUNK_BITS: u32 = 9;
+
+/// What a stash finds its entries by.
+pub(crate) trait Keyed {
+    type Key: Eq;
+
+    fn key(&self) -> &Self::Key;
+}
+
+/// Entries by key, kept in the order in which they came and in the very arrays that leave as batches: nothing is
+/// copied or held twice when a window closes, and growing never moves an entry.
+pub(crate) struct Stash<T: Keyed> {
+    /// Hash of the key and number of the entry; the upper half of the hash spares most look-ups of other entries.
+    index: HashTable<Slot>,
+    chunks: Vec<Batch<T>>,
+    len: usize,
+    most: usize,
+    pool: Pool<T>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    tag: u32,
+    at: u32,
+}
+
+/// Whether the stash had the key before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a, T> {
+    /// It had, with this number.
+    Old(&'a mut T, usize),
+    /// It has now: made by `make`, with the next number.
+    New(&'a mut T, usize),
+    /// It has not, and there is no room for one more.
+    Full,
+}
+
+impl<T: Keyed> Stash<T> {
+    /// One that takes `most` entries and gets its memory from `pool`.
+    pub(crate) fn new(most: usize, pool: Pool<T>) -> Self {
+        Self {
+            index: HashTable::new(),
+            chunks: Vec::new(),
+            len: 0,
+            most: most.min(u32::MAX as usize),
+            pool,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The entry of `key`, made by `make` if there is none yet.
+    #[inline]
+    pub(crate) fn entry(
+        &mut self,
+        hash: u64,
+        key: &T::Key,
+        make: impl FnOnce() -> T,
+    ) -> Found<'_, T> {
+        let tag = (hash >> 32) as u32;
+        let is_it =
+            |s: &Slot| s.tag == tag && get(&self.chunks, s.at).is_some_and(|e| e.key() == key);
+        if let Some(s) = self.index.find(hash_of_tag(tag), is_it) {
+            let at = s.at;
+            return get_mut(&mut self.chunks, at)
+                .map_or(Found::Full, |e| Found::Old(e, at as usize));
+        }
+        if self.len >= self.most {
+            return Found::Full;
+        }
+        let at = self.len as u32;
+        self.index
+            .insert_unique(hash_of_tag(tag), Slot { tag, at }, |s| hash_of_tag(s.tag));
+        self.len += 1;
+        if at as usize & (CHUNK - 1) == 0 {
+            let mut chunk = self.pool.batch();
+            chunk.reserve_exact(CHUNK);
+            self.chunks.push(chunk);
+        }
+        match self.chunks.last_mut() {
+            Some(c) => {
+                c.push(make());
+                c.last_mut()
+                    .map_or(Found::Full, |e| Found::New(e, at as usize))
+            }
+            None => Found::Full,
+        }
+    }
+
+    /// Brings the memory of the entry that `hash` most likely has near. It returns something of it so that the
+    /// compiler cannot leave the read away; many calls in a row wait for memory together.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64, read: impl FnOnce(&T) -> u64) -> u64 {
+        let tag = (hash >> 32) as u32;
+        self.index
+            .find(hash_of_tag(tag), |s| s.tag == tag)
+            .and_then(|s| get(&self.chunks, s.at))
+            .map_or(0, read)
+    }
+
+    /// Empties it into `emit`, in batches of [`CHUNK`] in the order in which the entries came. The second argument
+    /// is true with the last batch; a stash without entries gives no batch.
+    pub(crate) fn drain(&mut self, mut emit: impl FnMut(Batch<T>, bool)) {
+        self.index.clear();
+        self.len = 0;
+        let mut left = self.chunks.len();
+        for chunk in self.chunks.drain(..) {
+            left -= 1;
+            emit(chunk, left == 0);
+        }
+    }
+
+    /// All entries, in the order in which they came.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.chunks.iter_mut().flat_map(|c| c.iter_mut())
+    }
+}
+
+/// Spreads the 32 bits that a slot keeps over the 64 that the table wants: its groups go by the low bits and its
+/// tags by the high ones.
+#[inline]
+const fn hash_of_tag(tag: u32) -> u64 {
+    (tag as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[inline]
+fn get<T>(chunks: &[Batch<T>], at: u32) -> Option<&T> {
+    chunks
+        .get((at >> CHUNK_BITS) as usize)?
+        .get(at as usize & (CHUNK - 1))
+}
+
+#[inline]
+fn get_mut<T>(chunks: &mut [Batch<T>], at: u32) -> Option<&mut T> {
+    chunks
+        .get_mut((at >> CHUNK_BITS) as usize)?
+        .get_mut(at as usize & (CHUNK - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, PartialEq, Eq, Clone)]
+    struct Count {
+        key: u16,
+        n: u32,
+    }
+
+    impl Keyed for Count {
+        type Key = u16;
+        fn key(&self) -> &u16 {
+            &self.key
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_map_would(keys in proptest::collection::vec(0u16..2000, 0..6000), most in 1usize..1500) {
+            let state = ahash::RandomState::with_seed(1);
+            let mut stash = Stash::new(most, Pool::default());
+            let mut model: Vec<Count> = vec![];
+            let mut refused = 0;
+            for key in keys {
+                let known = model.iter_mut().find(|c| c.key == key);
+                match stash.entry(state.hash_one(key), &key, || Count { key, n: 1 }) {
+                    Found::Old(c, _) => {
+                        c.n += 1;
+                        known.unwrap().n += 1;
+                    }
+                    Found::New(..) => {
+                        prop_assert!(known.is_none());
+                        model.push(Count { key, n: 1 });
+                    }
+                    Found::Full => {
+                        prop_assert!(known.is_none());
+                        refused += 1;
+                    }
+                }
+            }
+            prop_assert_eq!(stash.len(), model.len());
+            prop_assert!(refused == 0 || model.len() == most);
+            let mut out = vec![];
+            let mut last = vec![];
+            stash.drain(|b, complete| {
+                assert!(b.len() <= CHUNK);
+                out.extend(b.iter().cloned());
+                last.push(complete);
+            });
+            prop_assert_eq!(&out, &model);
+            prop_assert_eq!(last.iter().filter(|l| **l).count(), usize::from(!model.is_empty()));
+            prop_assert!(last.last().copied().unwrap_or(true));
+            prop_assert_eq!(stash.len(), 0);
+        }
+    }
+
+    #[test]
+    fn entries_whose_hashes_are_the_same_are_told_apart() {
+        let mut stash = Stash::new(100, Pool::default());
+        for key in 0..50u16 {
+            assert!(matches!(
+                stash.entry(7 << 32, &key, || Count { key, n: 0 }),
+                Found::New(..)
+            ));
+        }
+        for key in 0..50u16 {
+            match stash.entry(7 << 32, &key, || unreachable!()) {
+                Found::Old(c, _) => assert_eq!(c.key, key),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(stash.iter_mut().count(), 50);
+    }
+}

@@ -1,0 +1,238 @@
+use crate::concurrent_connection::ConcurrentConnection;
+use crate::quadruple_stash::{QuadrupleHasher, QuadrupleStash, key_of};
+use crate::watermark::{Moved, Watermark};
+use crate::{AccumulatedBatch, FlowBatch, Pool};
+use messages::{AccumulatedFlow, Interval, QuadrupleKey, TaggedFlow};
+use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
+use std::collections::VecDeque;
+use std::hint::black_box;
+
+/// Windows open at a time. One more ahead closes the first, as if time had come there.
+const WINDOWS: u64 = 128;
+/// Flows looked at ahead of time, so that their memory is fetched together.
+const AHEAD: usize = 16;
+
+/// What a [`SubQuadGen`] is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubQuadGenConfig {
+    /// Length of its windows.
+    pub interval: Interval,
+    /// How long after its end a window stays open for late reports, s of the reports' own time. 0 is
+    /// right where one FlowMap makes the reports: its watermark is a promise. Where several do, how far they may be
+    /// apart.
+    pub delay_s: u32,
+    /// Most quadruples in one window; reports of more are dropped.
+    pub max_quadruples: usize,
+    /// Most quadruples whose open connections are remembered from window to window.
+    pub max_connections: usize,
+}
+
+impl SubQuadGenConfig {
+    /// The defaults for windows of this length.
+    #[must_use]
+    pub const fn new(interval: Interval) -> Self {
+        Self {
+            interval,
+            delay_s: 0,
+            max_quadruples: 1 << 20,
+            max_connections: 1 << 20,
+        }
+    }
+}
+
+/// Adds up the reports of flows into one counter set a quadruple and window of a second or a minute.
+///
+/// Its windows open with the reports and close by the watermark that comes with them: no clock is asked.
+pub struct SubQuadGen {
+    config: SubQuadGenConfig,
+    hasher: QuadrupleHasher,
+    /// Start of the first window that is open, s since the epoch; known with the first reports.
+    start_s: Option<u64>,
+    /// Open windows one after the other; those that nothing came for are `None`.
+    windows: VecDeque<Option<QuadrupleStash>>,
+    connections: ConcurrentConnection,
+    watermark: Watermark,
+    pool: Pool<AccumulatedFlow>,
+}
+
+impl SubQuadGen {
+    /// One without any window open.
+    #[must_use]
+    pub fn new(config: SubQuadGenConfig) -> Self {
+        Self {
+            hasher: QuadrupleHasher::new(),
+            start_s: None,
+            windows: VecDeque::new(),
+            connections: ConcurrentConnection::new(config.max_connections),
+            watermark: Watermark::default(),
+            pool: Pool::default(),
+            config,
+        }
+    }
+
+    const fn length(&self) -> u64 {
+        self.config.interval.seconds() as u64
+    }
+
+    /// First second of the window that `s` is in.
+    const fn floor(&self, s: u64) -> u64 {
+        s - s % self.length()
+    }
+
+    /// Where the first window begins: nothing that may still come is before it.
+    fn open(&self, flows: &[TaggedFlow]) -> Option<u64> {
+        let first = flows.iter().map(|f| u64::from(f.stat_time_s)).min()?;
+        let earliest = first.saturating_sub(WINDOWS / 2 * self.length());
+        let promised = self
+            .watermark
+            .seconds()
+            .saturating_sub(u64::from(self.config.delay_s));
+        Some(self.floor(first.min(promised.max(earliest))))
+    }
+
+    fn add(&mut self, flows: &[TaggedFlow], out: &mut Outlet<AccumulatedBatch>, cx: &Cx<'_>) {
+        let Some(mut start) = self.start_s.or_else(|| self.open(flows)) else {
+            return;
+        };
+        self.start_s = Some(start);
+        let (mut late, mut too_many) = (0, 0);
+        for group in flows.chunks(AHEAD) {
+            let mut keys = [(0, QuadrupleKey::default()); AHEAD];
+            let mut touched = 0;
+            for (f, slot) in group.iter().zip(&mut keys) {
+                let key = key_of(f);
+                let hash = self.hasher.hash(&key);
+                *slot = (hash, key);
+                let at = u64::from(f.stat_time_s).wrapping_sub(start) / self.length();
+                if let Some(Some(w)) = self.windows.get(at as usize) {
+                    touched ^= w.touch(hash);
+                }
+            }
+            black_box(touched);
+            for (f, (hash, key)) in group.iter().zip(&keys) {
+                let time = u64::from(f.stat_time_s);
+                if time < start {
+                    late += 1;
+                    continue;
+                }
+                if (time - start) / self.length() >= WINDOWS {
+                    start = self.floor(time) - (WINDOWS - 1) * self.length();
+                    self.close_before(start, out);
+                }
+                let at = ((time - start) / self.length()) as usize;
+                if self.windows.len() <= at {
+                    self.windows.resize_with(at + 1, || None);
+                }
+                let Some(window) = self.windows.get_mut(at) else {
+                    continue;
+                };
+                let window = window.get_or_insert_with(|| {
+                    QuadrupleStash::new(self.config.max_quadruples, self.pool.clone())
+                });
+                if !window.add(*hash, key, f) {
+                    too_many += 1;
+                }
+            }
+        }
+        if late > 0 {
+            cx.discard(DropReason::BeforeWindow, late);
+        }
+        if too_many > 0 {
+            cx.discard(DropReason::Cardinality, too_many);
+        }
+    }
+
+    /// Closes the windows that the watermark has left behind.
+    fn close_past(&mut self, out: &mut Outlet<AccumulatedBatch>) {
+        let now = self
+            .watermark
+            .seconds()
+            .saturating_sub(u64::from(self.config.delay_s));
+        self.close_before(self.floor(now), out);
+    }
+
+    /// Closes the windows that begin before `until`, the start of a window.
+    fn close_before(&mut self, until: u64, out: &mut Outlet<AccumulatedBatch>) {
+        let Some(mut start) = self.start_s else {
+            return;
+        };
+        while start < until {
+            match self.windows.pop_front() {
+                Some(Some(window)) => self.close(start, window, out),
+                Some(None) => {}
+                None => {
+                    start = until;
+                    break;
+                }
+            }
+            start += self.length();
+        }
+        self.start_s = Some(start);
+    }
+
+    fn close(
+        &mut self,
+        start: u64,
+        mut window: QuadrupleStash,
+        out: &mut Outlet<AccumulatedBatch>,
+    ) {
+        let time_s = u32::try_from(start).unwrap_or(u32::MAX);
+        let Self {
+            hasher,
+            connections,
+            ..
+        } = self;
+        window.for_each(|q, c| {
+            q.meter.flow_load = connections.end_window(hasher.hash(&q.key), c, time_s);
+        });
+        connections.sweep(time_s);
+        let interval = self.config.interval;
+        window.drain(|flows, complete| {
+            out.emit(AccumulatedBatch {
+                time_s,
+                interval,
+                flows,
+                complete,
+            })
+        });
+    }
+
+    fn close_all(&mut self, out: &mut Outlet<AccumulatedBatch>) {
+        self.close_before(u64::MAX - u64::MAX % self.length(), out);
+        self.start_s = None;
+    }
+}
+
+impl Stage for SubQuadGen {
+    type In = FlowBatch;
+    type Out = Outlet<AccumulatedBatch>;
+
+    fn handle(
+        &mut self,
+        msg: FlowBatch,
+        out: &mut Self::Out,
+        cx: &Cx<'_>,
+    ) -> Result<(), StageError> {
+        if self.watermark.advance(msg.watermark_ns) == Moved::Back {
+            self.close_all(out);
+        }
+        self.add(&msg.flows, out, cx);
+        self.close_past(out);
+        Ok(())
+    }
+
+    fn drain(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
+        self.close_all(out);
+        self.connections = ConcurrentConnection::new(self.config.max_connections);
+        Ok(())
+    }
+
+    fn held(&self, held: &mut Held) {
+        let quadruples: usize = self.windows.iter().flatten().map(QuadrupleStash::len).sum();
+        held.add("QuadrupleStash", quadruples as u64);
+        held.add("ConcurrentConnection", self.connections.len() as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

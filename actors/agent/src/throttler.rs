@@ -1,0 +1,141 @@
+use crate::watermark::{Moved, Watermark};
+use crate::{Batch, FlowLogBatch};
+use fastrand::Rng;
+use messages::TaggedFlow;
+use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
+
+/// Length of the time that one sample is taken from, s.
+const BUCKET_S: u64 = 4;
+/// Logs per batch that leaves.
+const CHUNK: usize = crate::stash::CHUNK;
+
+/// What a [`Throttler`] is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThrottlerConfig {
+    /// Logs per second that are let through, on average over four seconds; `None` = all, at once.
+    pub per_second: Option<u32>,
+    /// Seed of the choice; `None` takes one that differs each time.
+    pub seed: Option<u64>,
+}
+
+impl Default for ThrottlerConfig {
+    fn default() -> Self {
+        Self {
+            per_second: Some(10_000),
+            seed: None,
+        }
+    }
+}
+
+/// Keeps a uniform sample of the flow logs where there are more than are wanted: reservoir sampling (Vitter's
+/// algorithm R) over buckets of four seconds of the logs' own time. What the sample leaves out is counted.
+pub struct Throttler {
+    /// Logs that one bucket holds; `None` = no limit.
+    capacity: Option<usize>,
+    rng: Rng,
+    /// The sample, in the batches that it will leave in.
+    bucket: Vec<Batch<TaggedFlow>>,
+    held: usize,
+    /// Logs that came in this bucket.
+    seen: u64,
+    watermark: Watermark,
+    pool: crate::Pool<TaggedFlow>,
+}
+
+impl Throttler {
+    /// One that holds nothing.
+    #[must_use]
+    pub fn new(config: ThrottlerConfig) -> Self {
+        let capacity = |n: u32| (n.max(1) as usize).saturating_mul(BUCKET_S as usize);
+        Self {
+            capacity: config.per_second.map(capacity),
+            rng: config.seed.map_or_else(Rng::new, Rng::with_seed),
+            bucket: Vec::new(),
+            held: 0,
+            seen: 0,
+            watermark: Watermark::default(),
+            pool: crate::Pool::default(),
+        }
+    }
+
+    fn flush(&mut self, out: &mut Outlet<Batch<TaggedFlow>>) {
+        self.bucket.drain(..).for_each(|flows| out.emit(flows));
+        self.held = 0;
+        self.seen = 0;
+    }
+
+    /// Takes in logs of one bucket; returns how many the sample leaves out.
+    fn sample(&mut self, flows: &[TaggedFlow], capacity: usize) -> u64 {
+        let mut left_out = 0;
+        for f in flows {
+            self.seen += 1;
+            if self.held < capacity {
+                self.push(*f);
+                continue;
+            }
+            left_out += 1;
+            let at = self.rng.u64(0..self.seen) as usize;
+            if let Some(slot) = self
+                .bucket
+                .get_mut(at / CHUNK)
+                .and_then(|b| b.get_mut(at % CHUNK))
+            {
+                *slot = *f;
+            }
+        }
+        left_out
+    }
+
+    fn push(&mut self, f: TaggedFlow) {
+        if self.held.is_multiple_of(CHUNK) {
+            let mut b = self.pool.batch();
+            b.reserve_exact(CHUNK);
+            self.bucket.push(b);
+        }
+        if let Some(b) = self.bucket.last_mut() {
+            b.push(f);
+            self.held += 1;
+        }
+    }
+}
+
+impl Stage for Throttler {
+    type In = FlowLogBatch;
+    type Out = Outlet<Batch<TaggedFlow>>;
+
+    fn handle(
+        &mut self,
+        msg: FlowLogBatch,
+        out: &mut Self::Out,
+        cx: &Cx<'_>,
+    ) -> Result<(), StageError> {
+        let Some(capacity) = self.capacity else {
+            if !msg.flows.is_empty() {
+                out.emit(msg.flows);
+            }
+            return Ok(());
+        };
+        let before = self.watermark.seconds() / BUCKET_S;
+        let moved = self.watermark.advance(msg.watermark_ns);
+        if moved != Moved::No && self.watermark.seconds() / BUCKET_S != before {
+            self.flush(out);
+        }
+        let left_out = self.sample(&msg.flows, capacity);
+        if left_out > 0 {
+            cx.discard(DropReason::Sampled, left_out);
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
+        self.flush(out);
+        Ok(())
+    }
+
+    fn held(&self, held: &mut Held) {
+        held.add("sample", self.held as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

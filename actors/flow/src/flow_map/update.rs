@@ -1,0 +1,152 @@
+use messages::{MetaPacket, packet_flags, protocol, tcp_flags};
+
+use super::node::{Node, bit};
+use super::tcp_state::{self, TcpState, Timeout};
+use super::{FlowMap, NONE, Output, second};
+use crate::direction::{self, Scores};
+use crate::perf::{self, Ticks};
+
+impl FlowMap {
+    /// Counts a packet in its flow.
+    pub(super) fn update(
+        &mut self,
+        id: u32,
+        p: &MetaPacket,
+        in_order: bool,
+        time_ns: u64,
+        out: &mut Output,
+    ) {
+        let now_s = second(time_ns);
+        if self
+            .nodes
+            .get(id)
+            .is_some_and(|n| n.has(bit::UNREPORTED) && n.tick_s != now_s)
+        {
+            self.report_tick(id, out);
+        }
+        let Some(n) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let first = n.sides[0].total_packets == 0;
+        let side = usize::from(in_order != n.has(bit::IN_ORDER));
+        if !n.has(bit::UNREPORTED) {
+            n.tick_s = now_s;
+        }
+        if first && n.is_icmp() {
+            n.set(bit::REVERSED, perf::is_reply(p));
+        } else if first && n.has_ports(p) || is_syn(p) {
+            let scores = direction::of_packet(p, first, &mut self.services);
+            n.turn(side, scores);
+        }
+        let answers = n.is_udp() && !first && usize::from(n.has(bit::LAST_SIDE)) != side;
+        let asked_ns = if answers { n.last_ns() } else { 0 };
+        n.count(side, p, time_ns);
+        n.advance_state(side, p);
+        n.set(bit::LAST_SIDE, side == 1);
+
+        let (is_tcp, transport, planned) = (n.is_tcp(), n.transport, n.planned_s);
+        let mut ticks = Ticks {
+            store: &mut self.ticks,
+            id: &mut n.perf,
+        };
+        if is_tcp {
+            if let Some(t) = self.tcp.get_mut(transport) {
+                t.on_packet(side, p, time_ns, &mut ticks);
+            }
+        } else if answers {
+            perf::on_udp(side, asked_ns, time_ns, &mut ticks);
+        } else if transport != NONE
+            && p.has(packet_flags::L4_HEADER)
+            && let Some(t) = self.icmp.get_mut(transport)
+        {
+            t.on_packet(side, p, time_ns, &mut ticks);
+        }
+        if planned > now_s {
+            self.plan(id, now_s);
+        }
+        if self.trace.is_some() {
+            self.trace(id, p.frame, out);
+        }
+    }
+
+    fn trace(&self, id: u32, frame: u64, out: &mut Output) {
+        let (Some(book), Some(n), Some(cold)) =
+            (&self.trace, self.nodes.get(id), self.cold.get(id))
+        else {
+            return;
+        };
+        if n.is_tcp() || n.is_udp() {
+            let line = book.line(id, n, cold.flow_id, self.ticks.get(n.perf), frame);
+            out.trace.get_or_insert_default().push(line);
+        }
+    }
+
+    /// The packet opens another connection of the same ports as flow `id`, which is over.
+    pub(super) fn is_port_reuse(&self, id: u32, p: &MetaPacket) -> bool {
+        if p.protocol != protocol::TCP || !is_syn(p) || p.tcp_flags & tcp_flags::ACK != 0 {
+            return false;
+        }
+        let Some(n) = self.nodes.get(id) else {
+            return false;
+        };
+        // A SYN sent again late is not another connection.
+        matches!(
+            n.state,
+            TcpState::Closed | TcpState::ClosingTx2 | TcpState::ClosingRx2 | TcpState::Reset
+        ) && self
+            .tcp
+            .get(n.transport)
+            .is_some_and(|t| t.syn_seq != p.seq)
+    }
+}
+
+fn is_syn(p: &MetaPacket) -> bool {
+    p.protocol == protocol::TCP && p.tcp_flags & tcp_flags::SYN != 0
+}
+
+impl Node {
+    /// The packet has ports: its ends may be known as servers.
+    fn has_ports(&self, p: &MetaPacket) -> bool {
+        (self.is_tcp() || self.is_udp()) && p.has(packet_flags::L4_HEADER)
+    }
+
+    /// Takes in what a packet of `side` told about the direction.
+    pub(super) fn turn(&mut self, side: usize, s: Scores) {
+        if self.has(bit::DIRECTION_KNOWN) && !s.certain {
+            return;
+        }
+        // The packet says it for its own direction; a tie keeps what the flow has.
+        let from_server = !s.to_server();
+        let tie = s.src == s.dst && !s.certain;
+        if !tie {
+            self.set(bit::REVERSED, (side == 0) == from_server);
+        }
+        if s.certain {
+            self.set(bit::DIRECTION_KNOWN, true);
+        }
+        self.direction_score = s.src.max(s.dst);
+    }
+
+    /// Moves the state on by a packet of `side`.
+    #[inline]
+    pub(super) fn advance_state(&mut self, side: usize, p: &MetaPacket) {
+        if self.is_tcp() {
+            if p.has(packet_flags::L4_HEADER) {
+                let from_server = (side == 0) == self.has(bit::REVERSED);
+                (self.state, self.timeout) = tcp_state::next(self.state, p.tcp_flags, from_server);
+            } else {
+                self.timeout = Timeout::Exception;
+            }
+        } else {
+            self.state = TcpState::Established;
+            self.timeout = match (self.has(bit::TWO_SIDED), self.is_udp()) {
+                (false, _) => Timeout::Opening,
+                (true, true) => Timeout::Closing,
+                (true, false) => Timeout::EstablishedRst,
+            };
+        }
+        if !self.has(bit::TWO_SIDED) {
+            self.timeout = Timeout::SingleDirection;
+        }
+    }
+}

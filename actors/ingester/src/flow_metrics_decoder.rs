@@ -1,0 +1,223 @@
+//! `flow_metrics.decoder`: metric documents become rows of the `network` and `network_map` tables.
+
+use crate::address::{ipv4, ipv6};
+use crate::document_wire::{FLOW_METER, WireDocument, WireTag};
+use crate::expiry::seconds;
+use crate::flow_metric_rows::network_table;
+use crate::{Agents, Expiry, FlowMetricRows, Kept, MessageBatch, TapPort};
+use messages::code;
+use stage::{Cx, DropReason, Outlet, Stage, StageError};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use store::rows::{EndRow, NetworkMapRow, NetworkRow, ObservationPoint};
+
+/// Bit of a document's flags: it is about one second, else about a minute.
+const PER_SECOND: u32 = 1;
+
+/// Takes the documents of a frame, emits rows. It keeps nothing between batches.
+pub struct FlowMetricsDecoder {
+    expiry: Expiry,
+    agents: Agents,
+    /// Rows of each table in the last batch: the next one is likely to be like it.
+    last: [usize; 4],
+}
+
+/// Why a document makes no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoRow {
+    Malformed,
+    /// Its meter or code are of a kind that has no table here.
+    UnknownType,
+    Expired,
+}
+
+#[derive(Default)]
+struct Losses {
+    malformed: u64,
+    unknown_type: u64,
+    expired: u64,
+}
+
+/// The times that each table takes now.
+struct KeptNow {
+    network: [Kept; 2],
+    network_map: [Kept; 2],
+}
+
+impl FlowMetricsDecoder {
+    /// A decoder that checks times by `expiry` and counts agents' errors in `agents`.
+    #[must_use]
+    pub fn new(expiry: Expiry, agents: Agents) -> Self {
+        Self {
+            expiry,
+            agents,
+            last: [0; 4],
+        }
+    }
+
+    fn kept_now(&self, now_s: u32) -> KeptNow {
+        let kept =
+            |edge| [false, true].map(|second| self.expiry.kept(network_table(edge, second), now_s));
+        KeptNow {
+            network: kept(false),
+            network_map: kept(true),
+        }
+    }
+}
+
+/// Turns one document into a row of its table.
+#[inline]
+fn decode(
+    message: &[u8],
+    batch: &MessageBatch,
+    kept: &KeptNow,
+    rows: &mut FlowMetricRows,
+) -> Result<(), NoRow> {
+    let d = WireDocument::read(message).map_err(|_| NoRow::Malformed)?;
+    let is_edge = d.code & code::EDGE_MASK != 0;
+    let is_known = is_edge || d.code & code::IP != 0;
+    if d.meter_id != FLOW_METER || !is_known {
+        return Err(NoRow::UnknownType);
+    }
+    let is_second = d.flags & PER_SECOND != 0;
+    let [kept_1m, kept_1s] = if is_edge {
+        &kept.network_map
+    } else {
+        &kept.network
+    };
+    if !(if is_second { kept_1s } else { kept_1m }).contains(&d.time_s) {
+        return Err(NoRow::Expired);
+    }
+    // The frame's sender is who the agent is; one that is not yet registered may know better in its documents.
+    let agent_id = if batch.from.agent_id == 0 {
+        d.tag.vtap_id
+    } else {
+        batch.from.agent_id
+    };
+    let tag = &d.tag;
+    if is_edge {
+        let tap_port = TapPort::from(tag.tap_port);
+        let table = if is_second {
+            &mut rows.network_map_1s
+        } else {
+            &mut rows.network_map_1m
+        };
+        table.push(NetworkMapRow {
+            time_s: d.time_s,
+            table_id: tag.global_thread_id,
+            is_ipv4: !tag.is_ipv6,
+            client: end(tag, 0),
+            server: end(tag, 1),
+            protocol: tag.protocol,
+            server_port: tag.server_port,
+            agent_id,
+            team_id: batch.team_id,
+            capture_network_type_id: tag.tap_type,
+            signal_source: tag.signal_source,
+            observation_point: ObservationPoint(tag.tap_side),
+            capture_nic_type: tap_port.nic_type,
+            capture_nic: tap_port.nic,
+            tunnel_type: tap_port.tunnel_type,
+            nat_source: tap_port.nat_source,
+            meter: d.meter,
+        });
+    } else {
+        let table = if is_second {
+            &mut rows.network_1s
+        } else {
+            &mut rows.network_1m
+        };
+        table.push(NetworkRow {
+            time_s: d.time_s,
+            table_id: tag.global_thread_id,
+            is_ipv4: !tag.is_ipv6,
+            end: end(tag, 0),
+            role: role(tag.direction),
+            // No agent says so on the wire.
+            is_key_service: false,
+            protocol: tag.protocol,
+            server_port: tag.server_port,
+            agent_id,
+            team_id: batch.team_id,
+            capture_network_type_id: tag.tap_type,
+            signal_source: tag.signal_source,
+            meter: d.meter,
+        });
+    }
+    Ok(())
+}
+
+/// One end of a document.
+#[inline]
+fn end(tag: &WireTag<'_>, side: usize) -> EndRow {
+    let ip = tag.ip.get(side).copied().unwrap_or_default();
+    EndRow {
+        ip4: if tag.is_ipv6 {
+            Ipv4Addr::UNSPECIFIED
+        } else {
+            ipv4(ip)
+        },
+        ip6: if tag.is_ipv6 {
+            ipv6(ip)
+        } else {
+            Ipv6Addr::UNSPECIFIED
+        },
+        l3_epc_id: tag.l3_epc_id.get(side).copied().unwrap_or_default(),
+        gprocess_id: tag.gpid.get(side).copied().unwrap_or_default(),
+    }
+}
+
+/// The role of the end a document is about, by the low bits of its direction: 0 client, 1 server, 2 local, 3 rest.
+#[inline]
+const fn role(direction: u8) -> u8 {
+    match direction & 7 {
+        1 => 0,
+        2 => 1,
+        4 => 2,
+        _ => 3,
+    }
+}
+
+impl Stage for FlowMetricsDecoder {
+    type In = MessageBatch;
+    type Out = Outlet<FlowMetricRows>;
+
+    fn handle(
+        &mut self,
+        batch: MessageBatch,
+        out: &mut Self::Out,
+        cx: &Cx<'_>,
+    ) -> Result<(), StageError> {
+        let kept = self.kept_now(seconds(cx.unix_ns()));
+        let mut rows = FlowMetricRows::with_capacity_of(&self.last);
+        let mut lost = Losses::default();
+        for message in batch.messages() {
+            match decode(message, &batch, &kept, &mut rows) {
+                Ok(()) => {}
+                Err(NoRow::Malformed) => lost.malformed += 1,
+                Err(NoRow::UnknownType) => lost.unknown_type += 1,
+                Err(NoRow::Expired) => lost.expired += 1,
+            }
+        }
+        self.agents.decode_errors(&batch.from, lost.malformed);
+        lost.count(cx);
+        if rows.rows() > 0 {
+            self.last = rows.counts();
+            out.emit(rows);
+        }
+        Ok(())
+    }
+}
+
+impl Losses {
+    fn count(&self, cx: &Cx<'_>) {
+        for (reason, n) in [
+            (DropReason::DecodeError, self.malformed),
+            (DropReason::UnknownType, self.unknown_type),
+            (DropReason::Expired, self.expired),
+        ] {
+            if n > 0 {
+                cx.discard(reason, n);
+            }
+        }
+    }
+}

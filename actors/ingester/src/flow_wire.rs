@@ -1,0 +1,391 @@
+//! Reads a `flow_log.TaggedFlow` (message type 4) from its wire form; the numbers are those of
+//! `proto/flow_log.proto`.
+
+use crate::address::ipv6;
+use crate::protobuf::{Malformed, Reader, int, integers, len};
+use crate::{FlowLogRow, TapPort};
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use store::rows::{EndRow, FlowEndRow, L4FlowLogRow, ObservationPoint};
+
+/// Longest host name that is kept, bytes (names end at 253; what is longer is no name).
+const MAX_DOMAIN: usize = 1024;
+/// Policies that are kept of a flow.
+const MAX_ACL_GIDS: usize = 256;
+/// Longest text of merged flows' ids, bytes.
+const MAX_AGGREGATED: usize = 64 << 10;
+/// EtherType of IPv6 (RFC 2464).
+const ETH_IPV6: u16 = 0x86dd;
+
+/// What the columns are made of once the whole message has been read.
+#[derive(Default)]
+struct Parts<'a> {
+    ip4: [u32; 2],
+    ip6: [&'a [u8]; 2],
+    tap_port: u64,
+    vtap_id: u16,
+    start_ns: u64,
+    end_ns: u64,
+    duration_ns: u64,
+    tunnel: Tunnel,
+}
+
+/// The tunnel that was taken off: side 0 is the client's.
+#[derive(Default)]
+struct Tunnel {
+    tx_ip: [u32; 2],
+    rx_ip: [u32; 2],
+    tx_mac: [u32; 2],
+    rx_mac: [u32; 2],
+    is_ipv6: bool,
+}
+
+/// Fills `row`, which is a new one; returns the agent's id as the flow states it.
+///
+/// # Errors
+/// The message is no flow; `row` is then of no use.
+pub(crate) fn read_flow(message: &[u8], row: &mut FlowLogRow) -> Result<u16, Malformed> {
+    let mut parts = Parts::default();
+    let mut has_flow = false;
+    let mut r = Reader::new(message);
+    while let Some(key) = r.key()? {
+        match key {
+            TAGGED_FLOW => {
+                has_flow = true;
+                read_body(r.message()?, row, &mut parts)?;
+            }
+            other => r.skip(other)?,
+        }
+    }
+    if !has_flow {
+        return Err(Malformed);
+    }
+    finish(&parts, &mut row.fixed);
+    Ok(parts.vtap_id)
+}
+
+const TAGGED_FLOW: u32 = len(1);
+const KEY: u32 = len(1);
+const PEER_SRC: u32 = len(2);
+const PEER_DST: u32 = len(3);
+const TUNNEL: u32 = len(4);
+const FLOW_ID: u32 = int(5);
+const START: u32 = int(6);
+const END: u32 = int(7);
+const DURATION: u32 = int(8);
+const VLAN: u32 = int(10);
+const ETH_TYPE: u32 = int(11);
+const PERF: u32 = len(13);
+const CLOSE_TYPE: u32 = int(14);
+const SIGNAL_SOURCE: u32 = int(15);
+const IS_NEW: u32 = int(18);
+const TAP_SIDE: u32 = int(19);
+const SYN_SEQ: u32 = int(20);
+const SYNACK_SEQ: u32 = int(21);
+const KEEPALIVE_SEQ: u32 = int(22);
+const KEEPALIVE_ACK: u32 = int(23);
+const ACL_GID: u32 = int(24);
+const ACL_GIDS: u32 = len(24);
+const DIRECTION_SCORE: u32 = int(25);
+const DOMAIN: u32 = len(26);
+const AGGREGATED_ID: u32 = int(27);
+const AGGREGATED_IDS: u32 = len(27);
+const INIT_IPID: u32 = int(28);
+
+fn read_body<'a>(
+    mut r: Reader<'a>,
+    row: &mut FlowLogRow,
+    parts: &mut Parts<'a>,
+) -> Result<(), Malformed> {
+    let f = &mut row.fixed;
+    while let Some(key) = r.key()? {
+        match key {
+            KEY => read_key(r.message()?, f, parts)?,
+            PEER_SRC => {
+                let totals = read_peer(r.message()?, &mut f.client)?;
+                totals.into_tx(f);
+            }
+            PEER_DST => {
+                let totals = read_peer(r.message()?, &mut f.server)?;
+                totals.into_rx(f);
+            }
+            TUNNEL => read_tunnel(r.message()?, f, &mut parts.tunnel)?,
+            FLOW_ID => f.flow_id = r.varint()?,
+            START => parts.start_ns = r.varint()?,
+            END => parts.end_ns = r.varint()?,
+            DURATION => parts.duration_ns = r.varint()?,
+            VLAN => f.vlan = r.u16()?,
+            ETH_TYPE => f.eth_type = r.u16()?,
+            PERF => read_perf(r.message()?, f)?,
+            CLOSE_TYPE => f.close_type = r.u16()?,
+            SIGNAL_SOURCE => f.signal_source = r.u16()?,
+            IS_NEW => f.is_new_flow = r.flag()?,
+            TAP_SIDE => f.observation_point = ObservationPoint(r.byte()?),
+            SYN_SEQ => f.syn_seq = r.u32()?,
+            SYNACK_SEQ => f.syn_ack_seq = r.u32()?,
+            KEEPALIVE_SEQ => f.last_keepalive_seq = r.u32()?,
+            KEEPALIVE_ACK => f.last_keepalive_ack = r.u32()?,
+            ACL_GID | ACL_GIDS => r.repeated(key, |gid| {
+                if row.acl_gids.len() < MAX_ACL_GIDS {
+                    row.acl_gids.push(u16::try_from(gid).unwrap_or(u16::MAX));
+                }
+            })?,
+            DIRECTION_SCORE => f.direction_score = r.byte()?,
+            DOMAIN => row.request_domain = text(r.bytes()?),
+            AGGREGATED_ID | AGGREGATED_IDS => {
+                r.repeated(key, |id| list(&mut row.aggregated_flow_ids, id))?
+            }
+            INIT_IPID => f.init_ipid = r.u32()?,
+            other => r.skip(other)?,
+        }
+    }
+    Ok(())
+}
+
+/// A host name, cut to a sensible length; what is not UTF-8 in it is replaced.
+fn text(bytes: &[u8]) -> String {
+    let cut = bytes.get(..MAX_DOMAIN).unwrap_or(bytes);
+    String::from_utf8_lossy(cut).into_owned()
+}
+
+/// Appends an id as long as there is room: the list is to search in, not to count.
+fn list(ids: &mut String, id: u64) {
+    if ids.len() < MAX_AGGREGATED {
+        let comma = if ids.is_empty() { "" } else { "," };
+        // Writing to a String cannot fail.
+        let _ = write!(ids, "{comma}{id}");
+    }
+}
+
+fn read_key<'a>(
+    mut r: Reader<'a>,
+    f: &mut L4FlowLogRow<'static>,
+    parts: &mut Parts<'a>,
+) -> Result<(), Malformed> {
+    while let Some(key) = r.key()? {
+        match key {
+            KEY_VTAP_ID => parts.vtap_id = r.u16()?,
+            KEY_TAP_TYPE => f.capture_network_type_id = r.byte()?,
+            KEY_TAP_PORT => parts.tap_port = r.varint()?,
+            KEY_MAC_SRC => f.client.mac = r.varint()?,
+            KEY_MAC_DST => f.server.mac = r.varint()?,
+            KEY_IP_SRC => parts.ip4[0] = r.u32()?,
+            KEY_IP_DST => parts.ip4[1] = r.u32()?,
+            KEY_IP6_SRC => parts.ip6[0] = r.bytes()?,
+            KEY_IP6_DST => parts.ip6[1] = r.bytes()?,
+            KEY_PORT_SRC => f.client_port = r.u16()?,
+            KEY_PORT_DST => f.server_port = r.u16()?,
+            KEY_PROTO => f.protocol = r.byte()?,
+            other => r.skip(other)?,
+        }
+    }
+    Ok(())
+}
+
+const KEY_VTAP_ID: u32 = int(1);
+const KEY_TAP_TYPE: u32 = int(2);
+const KEY_TAP_PORT: u32 = int(3);
+const KEY_MAC_SRC: u32 = int(4);
+const KEY_MAC_DST: u32 = int(5);
+const KEY_IP_SRC: u32 = int(6);
+const KEY_IP_DST: u32 = int(7);
+const KEY_IP6_SRC: u32 = len(8);
+const KEY_IP6_DST: u32 = len(9);
+const KEY_PORT_SRC: u32 = int(10);
+const KEY_PORT_DST: u32 = int(11);
+const KEY_PROTO: u32 = int(12);
+
+/// What one side sent.
+#[derive(Default)]
+struct Totals {
+    bytes: u64,
+    l3_bytes: u64,
+    l4_bytes: u64,
+    packets: u64,
+    total_bytes: u64,
+    total_packets: u64,
+}
+
+impl Totals {
+    fn into_tx(self, f: &mut L4FlowLogRow<'_>) {
+        f.byte_tx = self.bytes;
+        f.l3_byte_tx = self.l3_bytes;
+        f.l4_byte_tx = self.l4_bytes;
+        f.packet_tx = self.packets;
+        f.total_byte_tx = self.total_bytes;
+        f.total_packet_tx = self.total_packets;
+    }
+
+    fn into_rx(self, f: &mut L4FlowLogRow<'_>) {
+        f.byte_rx = self.bytes;
+        f.l3_byte_rx = self.l3_bytes;
+        f.l4_byte_rx = self.l4_bytes;
+        f.packet_rx = self.packets;
+        f.total_byte_rx = self.total_bytes;
+        f.total_packet_rx = self.total_packets;
+    }
+}
+
+fn read_peer(mut r: Reader<'_>, end: &mut FlowEndRow) -> Result<Totals, Malformed> {
+    let mut t = Totals::default();
+    integers! { r;
+        1 => t.bytes, varint;
+        2 => t.l3_bytes, varint;
+        3 => t.l4_bytes, varint;
+        4 => t.packets, varint;
+        5 => t.total_bytes, varint;
+        6 => t.total_packets, varint;
+        9 => end.tcp_flags_bit, u16;
+        10 => end.end.l3_epc_id, i32;
+        11 => end.l2_end, flag;
+        12 => end.l3_end, flag;
+        20 => end.nat_real_ip4, u32;
+        21 => end.nat_real_port, u16;
+        22 => end.end.gprocess_id, u32;
+    }
+    Ok(t)
+}
+
+fn read_tunnel(
+    mut r: Reader<'_>,
+    f: &mut L4FlowLogRow<'_>,
+    t: &mut Tunnel,
+) -> Result<(), Malformed> {
+    integers! { r;
+        1 => t.tx_ip[0], u32;
+        2 => t.tx_ip[1], u32;
+        3 => t.rx_ip[0], u32;
+        4 => t.rx_ip[1], u32;
+        5 => t.tx_mac[0], u32;
+        6 => t.tx_mac[1], u32;
+        7 => t.rx_mac[0], u32;
+        8 => t.rx_mac[1], u32;
+        9 => f.tunnel_tx_id, u32;
+        10 => f.tunnel_rx_id, u32;
+        11 => f.tunnel_type, u16;
+        12 => f.tunnel_tier, byte;
+        13 => t.is_ipv6, flag;
+    }
+    Ok(())
+}
+
+fn read_perf(mut r: Reader<'_>, f: &mut L4FlowLogRow<'_>) -> Result<(), Malformed> {
+    while let Some(key) = r.key()? {
+        match key {
+            PERF_TCP => read_tcp(r.message()?, f)?,
+            PERF_L7 => read_l7(r.message()?, f)?,
+            PERF_L7_PROTOCOL => f.l7_protocol = r.byte()?,
+            PERF_L7_FAILED => f.l7_parse_failed = r.u32()?,
+            other => r.skip(other)?,
+        }
+    }
+    Ok(())
+}
+
+const PERF_TCP: u32 = len(1);
+const PERF_L7: u32 = len(2);
+const PERF_L7_PROTOCOL: u32 = int(4);
+const PERF_L7_FAILED: u32 = int(5);
+
+fn read_tcp(mut r: Reader<'_>, f: &mut L4FlowLogRow<'_>) -> Result<(), Malformed> {
+    while let Some(key) = r.key()? {
+        match key {
+            TCP_TX => {
+                let [retrans, zero_win, ooo] = read_counts(r.message()?)?;
+                (f.retrans_tx, f.zero_win_tx, f.ooo_tx) = (retrans, zero_win, ooo);
+            }
+            TCP_RX => {
+                let [retrans, zero_win, ooo] = read_counts(r.message()?)?;
+                (f.retrans_rx, f.zero_win_rx, f.ooo_rx) = (retrans, zero_win, ooo);
+            }
+            k if k == const { int(1) } => f.rtt_client_us = r.u32()?,
+            k if k == const { int(2) } => f.rtt_server_us = r.u32()?,
+            k if k == const { int(3) } => f.srt.max_us = r.u32()?,
+            k if k == const { int(4) } => f.art.max_us = r.u32()?,
+            k if k == const { int(5) } => f.rtt_us = r.u32()?,
+            k if k == const { int(8) } => f.srt.sum_us = r.u32()?.into(),
+            k if k == const { int(9) } => f.art.sum_us = r.u32()?.into(),
+            k if k == const { int(12) } => f.srt.count = r.u32()?.into(),
+            k if k == const { int(13) } => f.art.count = r.u32()?.into(),
+            k if k == const { int(17) } => f.syn_count = r.u32()?,
+            k if k == const { int(18) } => f.synack_count = r.u32()?,
+            k if k == const { int(19) } => f.cit.max_us = r.u32()?,
+            k if k == const { int(20) } => f.cit.sum_us = r.u32()?.into(),
+            k if k == const { int(21) } => f.cit.count = r.u32()?.into(),
+            k if k == const { int(22) } => f.fin_count = r.u32()?,
+            other => r.skip(other)?,
+        }
+    }
+    Ok(())
+}
+
+const TCP_TX: u32 = len(14);
+const TCP_RX: u32 = len(15);
+
+/// Retransmissions, zero windows and packets out of order of one direction.
+fn read_counts(mut r: Reader<'_>) -> Result<[u32; 3], Malformed> {
+    let mut n = [0u32; 3];
+    integers! { r;
+        1 => n[0], u32;
+        2 => n[1], u32;
+        3 => n[2], u32;
+    }
+    Ok(n)
+}
+
+fn read_l7(mut r: Reader<'_>, f: &mut L4FlowLogRow<'_>) -> Result<(), Malformed> {
+    integers! { r;
+        1 => f.l7_request, u32;
+        2 => f.l7_response, u32;
+        3 => f.l7_client_error, u32;
+        4 => f.l7_server_error, u32;
+        5 => f.l7_server_timeout, u32;
+        6 => f.rrt.count, u32;
+        7 => f.rrt.sum_us, varint;
+        8 => f.rrt.max_us, u32;
+        9 => f.tls_rtt_us, u32;
+    }
+    Ok(())
+}
+
+/// Fills the columns that take more than one field of the message.
+fn finish(p: &Parts<'_>, f: &mut L4FlowLogRow<'_>) {
+    f.is_ipv4 = f.eth_type != ETH_IPV6;
+    for (end, (ip4, ip6)) in [&mut f.client.end, &mut f.server.end]
+        .into_iter()
+        .zip(p.ip4.into_iter().zip(p.ip6))
+    {
+        set_address(end, f.is_ipv4, ip4, ip6);
+    }
+    let tap_port = TapPort::from(p.tap_port);
+    f.capture_nic = tap_port.nic;
+    f.capture_nic_type = tap_port.nic_type;
+    f.nat_source = tap_port.nat_source;
+    f.start_time_us = micros(p.start_ns);
+    f.end_time_us = micros(p.end_ns);
+    f.duration_us = p.duration_ns / 1000;
+    let t = &p.tunnel;
+    f.tunnel_is_ipv4 = !t.is_ipv6;
+    for (side, end) in [&mut f.client, &mut f.server].into_iter().enumerate() {
+        let of = |pair: [u32; 2]| pair.get(side).copied().unwrap_or_default();
+        if f.tunnel_is_ipv4 {
+            end.tunnel_tx_ip4 = Ipv4Addr::from(of(t.tx_ip));
+            end.tunnel_rx_ip4 = Ipv4Addr::from(of(t.rx_ip));
+        }
+        // Of an IPv6 tunnel the wire has only 32 bits of each address, which name no host.
+        end.tunnel_tx_mac = of(t.tx_mac);
+        end.tunnel_rx_mac = of(t.rx_mac);
+    }
+}
+
+fn set_address(end: &mut EndRow, is_ipv4: bool, ip4: u32, ip6: &[u8]) {
+    if is_ipv4 {
+        end.ip4 = Ipv4Addr::from(ip4);
+    } else {
+        end.ip6 = ipv6(ip6);
+    }
+}
+
+fn micros(ns: u64) -> i64 {
+    i64::try_from(ns / 1000).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,204 @@
+//! The block of one table that is being filled.
+
+use crate::StoreBlock;
+use bytes::Bytes;
+use std::time::Duration;
+use store::{Block, Dialect, Partition, Schema, Table};
+use tokio::time::Instant;
+
+/// Rows between two looks at a block's size.
+const SIZE_CHECK_ROWS: usize = 64;
+/// Partitions that a block may touch. ClickHouse refuses blocks that touch many more, and each costs a part.
+const MAX_PARTITIONS: usize = 100;
+
+/// When a block is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLimits {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of the encoded block.
+    pub bytes: usize,
+    /// Age of its first row.
+    pub age: Duration,
+}
+
+/// Collects the rows of one table.
+pub struct TableBlock<S> {
+    table: Table,
+    block: Block<S>,
+    partition_s: u32,
+    /// Partitions of the rows in the block, the latest last.
+    partitions: Vec<u32>,
+    /// When the first row came.
+    opened: Option<Instant>,
+}
+
+impl<S: Schema> TableBlock<S> {
+    /// An empty block of `table`.
+    #[must_use]
+    pub fn new(table: Table, dialect: Dialect) -> Self {
+        let partition_s = match table.partition() {
+            Partition::Hour => 3600,
+            Partition::FourHours => 4 * 3600,
+            Partition::TwelveHours => 12 * 3600,
+        };
+        Self {
+            table,
+            block: Block::new(dialect),
+            partition_s,
+            partitions: vec![],
+            opened: None,
+        }
+    }
+
+    /// Appends a row of this time. A block that is full, before it or with it, goes to `full`.
+    #[inline]
+    pub fn append(
+        &mut self,
+        row: &S::Row<'_>,
+        time_s: u32,
+        limits: &BlockLimits,
+        now: Instant,
+        full: &mut Vec<StoreBlock>,
+    ) {
+        let partition = time_s / self.partition_s;
+        if self.partitions.last() != Some(&partition) {
+            self.touch(partition, full);
+        }
+        if self.opened.is_none() {
+            self.opened = Some(now);
+        }
+        self.block.append(row);
+        let rows = self.block.rows();
+        if rows >= limits.rows
+            || (rows.is_multiple_of(SIZE_CHECK_ROWS) && self.block.byte_len() >= limits.bytes)
+        {
+            full.extend(self.take());
+        }
+    }
+
+    fn touch(&mut self, partition: u32, full: &mut Vec<StoreBlock>) {
+        if let Some(at) = self.partitions.iter().position(|p| *p == partition) {
+            self.partitions.swap_remove(at);
+        } else if self.partitions.len() >= MAX_PARTITIONS {
+            full.extend(self.take());
+        }
+        self.partitions.push(partition);
+    }
+
+    /// What has been collected, if it is old enough to go.
+    pub fn take_aged(&mut self, limits: &BlockLimits, now: Instant) -> Option<StoreBlock> {
+        let opened = self.opened?;
+        if now.saturating_duration_since(opened) >= limits.age {
+            self.take()
+        } else {
+            None
+        }
+    }
+
+    /// What has been collected; `None` if that is nothing. The memory is kept for the next rows.
+    pub fn take(&mut self) -> Option<StoreBlock> {
+        if self.block.is_empty() {
+            return None;
+        }
+        let mut body = Vec::with_capacity(self.block.byte_len());
+        self.block.encode(&mut body);
+        let rows = self.block.rows() as u64;
+        self.block.clear();
+        self.partitions.clear();
+        self.opened = None;
+        Some(StoreBlock {
+            table: self.table,
+            rows,
+            body: Bytes::from(body),
+        })
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Rows collected.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.block.rows() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::rows::NetworkRow;
+    use store::tables::Network;
+
+    fn limits() -> BlockLimits {
+        BlockLimits {
+            rows: 1000,
+            bytes: 1 << 30,
+            age: Duration::from_secs(1),
+        }
+    }
+
+    fn append(b: &mut TableBlock<Network>, time_s: u32, limits: &BlockLimits) -> Vec<u64> {
+        let mut full = vec![];
+        b.append(
+            &NetworkRow {
+                time_s,
+                ..NetworkRow::default()
+            },
+            time_s,
+            limits,
+            Instant::now(),
+            &mut full,
+        );
+        full.iter().map(|b| b.rows).collect()
+    }
+
+    #[test]
+    fn a_block_is_full_by_rows_or_bytes() {
+        let mut b = TableBlock::new(Table::Network1s, Dialect::Modern);
+        for _ in 0..999 {
+            assert!(append(&mut b, 1, &limits()).is_empty());
+        }
+        assert_eq!(append(&mut b, 1, &limits()), [1000]);
+        assert_eq!(b.rows(), 0);
+        let small = BlockLimits {
+            bytes: 30_000,
+            ..limits()
+        };
+        let cut: Vec<u64> = (0..200).flat_map(|_| append(&mut b, 1, &small)).collect();
+        assert_eq!(
+            cut,
+            [64, 64, 64],
+            "rows of about 500 bytes, looked at every 64"
+        );
+    }
+
+    #[test]
+    fn times_all_over_the_place_are_spread_over_blocks() {
+        let mut b = TableBlock::new(Table::Network1s, Dialect::Modern);
+        let mut cut = vec![];
+        for i in 0..1000u32 {
+            // Every partition twice, not in a row.
+            cut.extend(append(&mut b, (i % 250) * 4 * 3600, &limits()));
+        }
+        assert_eq!(cut, [100; 9]);
+        assert_eq!(b.rows(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_block_goes_when_its_first_row_is_old_enough() {
+        let mut b = TableBlock::new(Table::Network1s, Dialect::Modern);
+        assert_eq!(b.take_aged(&limits(), Instant::now()), None);
+        append(&mut b, 1, &limits());
+        tokio::time::advance(Duration::from_millis(900)).await;
+        append(&mut b, 1, &limits());
+        assert_eq!(b.take_aged(&limits(), Instant::now()), None);
+        tokio::time::advance(Duration::from_millis(100)).await;
+        let block = b.take_aged(&limits(), Instant::now()).unwrap();
+        assert_eq!((block.rows, block.table), (2, Table::Network1s));
+        assert!(b.take().is_none());
+    }
+}

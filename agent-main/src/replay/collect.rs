@@ -1,0 +1,80 @@
+//! Stages at the end of a replayed line: they keep what arrives instead of sending it.
+use agent::{Batch, FlowBatch};
+use messages::TaggedFlow;
+use stage::{Cx, Mail, NoOutlet, Outlet, Stage, StageError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where what arrives is kept. It outlives its stage, so that a restart loses nothing.
+pub(crate) struct Kept<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Kept<T> {
+    pub(crate) fn take(&self) -> Vec<T> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn extend(&self, more: impl Iterator<Item = T>) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(more);
+    }
+}
+
+/// Does with each item what it is told, and keeps it if that is wanted.
+pub(crate) struct Collect<T> {
+    see: Arc<dyn Fn(&T) + Send + Sync>,
+    kept: Option<Kept<T>>,
+}
+
+impl<T> Collect<T> {
+    pub(crate) fn new(kept: Option<Kept<T>>, see: Arc<dyn Fn(&T) + Send + Sync>) -> Self {
+        Self { see, kept }
+    }
+}
+
+impl<T: Copy + Send + 'static> Stage for Collect<T>
+where
+    Batch<T>: Mail,
+{
+    type In = Batch<T>;
+    type Out = NoOutlet;
+
+    fn handle(&mut self, batch: Batch<T>, _: &mut NoOutlet, _: &Cx<'_>) -> Result<(), StageError> {
+        batch.iter().for_each(|item| (self.see)(item));
+        if let Some(k) = &self.kept {
+            k.extend(batch.iter().copied());
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the reports that pass on their way to QuadrupleGenerator.
+pub(crate) struct Tee(pub(crate) Kept<TaggedFlow>);
+
+impl Stage for Tee {
+    type In = FlowBatch;
+    type Out = Outlet<FlowBatch>;
+
+    fn handle(
+        &mut self,
+        batch: FlowBatch,
+        out: &mut Self::Out,
+        _: &Cx<'_>,
+    ) -> Result<(), StageError> {
+        self.0.extend(batch.flows.iter().copied());
+        out.emit(batch);
+        Ok(())
+    }
+}

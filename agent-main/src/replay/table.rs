@@ -1,0 +1,94 @@
+//! Lines as a table that aligns.
+use super::Kind;
+use super::lines::Line;
+use std::io::{self, Write};
+
+/// Columns shown of each kind; all keys are in the JSON lines.
+const fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::TaggedFlow | Kind::L4FlowLog => &[
+            "start_time_us",
+            "ip_0",
+            "port_0",
+            "ip_1",
+            "port_1",
+            "protocol",
+            "packet_tx",
+            "packet_rx",
+            "byte_tx",
+            "byte_rx",
+            "rtt_us",
+            "retrans_tx",
+            "retrans_rx",
+            "close_type_name",
+            "observation_point",
+        ],
+        Kind::TcpPerf => &[
+            "frame",
+            "rtt_us",
+            "rtt_client_sum_us",
+            "rtt_server_sum_us",
+            "srt_sum_us",
+            "srt_count",
+            "art_sum_us",
+            "art_count",
+            "cit_sum_us",
+            "cit_count",
+            "retrans_tx",
+            "retrans_rx",
+            "zero_win_tx",
+            "zero_win_rx",
+        ],
+        Kind::UdpPerf => &["frame", "flow_id", "art_sum_us", "art_max_us", "art_count"],
+        Kind::Document => &[
+            "time_s",
+            "interval",
+            "table",
+            "ip",
+            "ip_0",
+            "ip_1",
+            "protocol",
+            "server_port",
+            "packet_tx",
+            "packet_rx",
+            "byte_tx",
+            "byte_rx",
+            "new_flow",
+            "closed_flow",
+            "rtt_max",
+            "retrans",
+        ],
+        Kind::Summary => &[],
+    }
+}
+
+/// Writes `lines` of one kind.
+pub(super) fn write(out: &mut impl Write, kind: Kind, lines: &[Line]) -> io::Result<()> {
+    let columns = columns(kind);
+    let rows: Vec<Vec<String>> = lines
+        .iter()
+        .map(|l| columns.iter().map(|c| l.text(c)).collect())
+        .collect();
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, c)| {
+            rows.iter()
+                .filter_map(|r| r.get(i))
+                .map(String::len)
+                .max()
+                .unwrap_or(0)
+                .max(c.len())
+        })
+        .collect();
+    let mut line = |cells: &[String]| {
+        let text: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(c, w)| format!("{c:>w$}"))
+            .collect();
+        writeln!(out, "{}", text.join("  "))
+    };
+    line(&columns.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>())?;
+    rows.iter().try_for_each(|r| line(r))
+}

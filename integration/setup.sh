@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Installs what a command of the README needs and this machine lacks. Says nothing and takes no time where all is there.
+#
+#   setup.sh demo|test|lint
+#
+#   FLOWSTAGE_CACHE   the cache folder (default: ${XDG_CACHE_HOME:-$HOME/.cache}/flowstage)
+#
+# System packages come from apt-get, as root. Everything else goes into the cache folder.
+set -euo pipefail
+
+cargo_deny=0.20.2
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null; }
+
+if [[ -n "${FLOWSTAGE_CACHE:-}" ]]; then
+    cache=$FLOWSTAGE_CACHE
+elif [[ -n "${XDG_CACHE_HOME:-}${HOME:-}" ]]; then
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/flowstage
+else
+    die 'neither FLOWSTAGE_CACHE, XDG_CACHE_HOME nor HOME is set'
+fi
+mkdir -p "$cache"
+
+packages=()
+# need COMMAND PACKAGE...: the packages, unless the command is there.
+need() { have "$1" || packages+=("${@:2}"); }
+
+# Runs a command that may take long: says what and then how long it took; its output only if it fails.
+quietly() {
+    local what=$1 started=$SECONDS log
+    shift
+    log=$(mktemp)
+    say "$what ..."
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
+    say "$what: done in $((SECONDS - started)) s"
+}
+
+apt_install() {
+    have apt-get || die "missing: install these packages, however your system calls them: ${packages[*]}"
+    [[ "$(id -u)" == 0 ]] || die "missing: run as root: apt-get install ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    local install=(apt-get install -q -y --no-install-recommends "${packages[@]}")
+    # Package lists are missing or old on a fresh machine, and only there.
+    quietly "apt-get install ${packages[*]}" "${install[@]}" 2>/dev/null && return
+    quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+    quietly "apt-get install ${packages[*]}" "${install[@]}" || die "apt-get could not install ${packages[*]}"
+}
+
+# What is compiled with.
+compiler() {
+    have cargo || die 'cargo is missing: install Rust from https://rustup.rs'
+    need cc gcc libc6-dev
+    [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ]] || packages+=(ca-certificates)
+}
+
+# What fetches libchdb.so, once.
+fetcher() {
+    [[ -n "${LIBCHDB:-}" || -f "$cache/libchdb.so.sha256.ok" ]] || need npm npm
+}
+
+# A ClickHouse server as Debian packages it: unpacked into the cache folder with the libraries it needs, so that no
+# service is installed and nothing runs that a test did not start.
+clickhouse() {
+    local folder=$cache/clickhouse-18 list work
+    [[ ! -x $folder/clickhouse-server ]] || return 0
+    if ! have apt-get || [[ "$(uname -m)" != x86_64 ]]; then
+        say 'no Debian package of clickhouse-server for this machine: the tests that need one will say so'
+        return 0
+    fi
+    list() { apt-get -s install --no-install-recommends clickhouse-server 2>/dev/null | awk '/^Inst / { print $2 }'; }
+    list=$(list)
+    if [[ -z $list && "$(id -u)" == 0 ]]; then
+        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+        list=$(list)
+    fi
+    if [[ -z $list ]] && ! have clickhouse-server; then
+        say 'apt-get knows no clickhouse-server: the tests that need one will say so'
+        return 0
+    fi
+    work=$(mktemp -d "$cache/.clickhouse.XXXXXX")
+    # shellcheck disable=SC2086 # a list of names
+    if ! (cd "$work" && quietly 'fetching clickhouse-server 18.16 for the tests' apt-get download $list); then
+        rm -rf "$work"
+        [[ "$(id -u)" == 0 ]] || die 'apt-get download clickhouse-server failed'
+        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+        work=$(mktemp -d "$cache/.clickhouse.XXXXXX")
+        # shellcheck disable=SC2086
+        (cd "$work" && quietly 'fetching clickhouse-server 18.16 for the tests' apt-get download $list) \
+            || die 'apt-get download clickhouse-server failed'
+    fi
+    for deb in "$work"/*.deb; do
+        dpkg -x "$deb" "$work"
+        rm -f "$deb"
+    done
+    rm -rf "${work:?}/usr/share" "${work:?}/etc" "${work:?}/var"
+    # The program finds its libraries beside itself, wherever the cache folder is.
+    cat >"$work/clickhouse-server" <<'EOF'
+#!/bin/sh
+here=$(dirname "$0")
+LD_LIBRARY_PATH=$here/usr/lib/x86_64-linux-gnu:$here/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export LD_LIBRARY_PATH
+exec "$here/usr/sbin/clickhouse-server" "$@"
+EOF
+    chmod +x "$work/clickhouse-server"
+    rm -rf "$folder"
+    mv -T "$work" "$folder"
+}
+
+lint_tools() {
+    cargo fmt --version >/dev/null 2>&1 || die 'rustfmt is missing: rustup component add rustfmt'
+    cargo clippy --version >/dev/null 2>&1 || die 'clippy is missing: rustup component add clippy'
+    [[ "$("$cache/tools/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $cargo_deny" ]] || return 0
+    # Built where a later build of the project does not find it in its way.
+    quietly "compiling cargo-deny $cargo_deny (some minutes, once)" \
+        env CARGO_TARGET_DIR="$cache/tools/target" \
+        cargo install --quiet --locked --root "$cache/tools" "cargo-deny@$cargo_deny" \
+        || die 'cargo-deny could not be installed'
+    rm -rf "$cache/tools/target"
+}
+
+case "${1:-}" in
+    demo)
+        compiler
+        need curl curl
+        need python3 python3-minimal
+        fetcher
+        ;;
+    test)
+        compiler
+        need ip iproute2
+        need kill procps
+        fetcher
+        ;;
+    lint)
+        compiler
+        need shellcheck shellcheck
+        ;;
+    *) die 'usage: setup.sh demo|test|lint' ;;
+esac
+((${#packages[@]} == 0)) || apt_install
+
+# One at a time: a second one waits, and finds it done.
+exec 9>"$cache/.setup.lock"
+flock 9
+case $1 in
+    test) clickhouse ;;
+    lint) lint_tools ;;
+esac

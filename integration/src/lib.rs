@@ -1,0 +1,13 @@
+//! The whole, tried with real processes: what tests, benchmarks and the demonstration share.
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod capture_maker;
+pub mod clickhouse;
+pub mod cpu;
+pub mod deadline;
+pub mod http;
+pub mod namespace;
+pub mod process;
+pub mod requirement;
+pub mod server;

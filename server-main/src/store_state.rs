@@ -1,0 +1,57 @@
+//! Whether the store answers: what `/readyz` and the page say of it.
+use ingester::StoreHandle;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often the store is asked.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is wrong with the store; `None` when it answers.
+#[derive(Clone)]
+pub(crate) struct StoreState(Arc<Mutex<Option<String>>>);
+
+impl StoreState {
+    /// Asks the store from now on, for as long as the runtime lives.
+    pub(crate) fn watch(store: StoreHandle) -> Self {
+        let state = Self(Arc::new(Mutex::new(Some(
+            "has not been asked yet".to_owned(),
+        ))));
+        let seen = state.clone();
+        actix_rt::spawn(async move {
+            loop {
+                let client = store.borrow().clone();
+                let wrong = match client {
+                    None => Some("the embedded engine is not up".to_owned()),
+                    Some(c) => match tokio::time::timeout(PATIENCE, c.ping()).await {
+                        Ok(Ok(())) => None,
+                        Ok(Err(e)) => Some(e.to_string()),
+                        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+                    },
+                };
+                seen.set(wrong);
+                tokio::time::sleep(EVERY).await;
+            }
+        });
+        state
+    }
+
+    /// What is wrong, if something is.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, wrong: Option<String>) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*now, &wrong) {
+            (Some(_), None) => tracing::info!("the store answers"),
+            (None, Some(why)) => tracing::warn!(why, "the store does not answer; rows wait"),
+            _ => {}
+        }
+        *now = wrong;
+    }
+}
