@@ -55,8 +55,9 @@ if fresh; then
 fi
 
 if ! command -v npm >/dev/null; then
-    [[ "$(id -u)" == 0 ]] && command -v apt-get >/dev/null \
-        || die 'npm is missing: install it (Debian: apt-get install npm), or set LIBCHDB to a libchdb.so'
+    if [[ "$(id -u)" != 0 ]] || ! command -v apt-get >/dev/null; then
+        die 'npm is missing: install it (Debian: apt-get install npm), or set LIBCHDB to a libchdb.so'
+    fi
     say 'npm is missing: installing it with apt-get'
     { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends npm; } >&2 \
         || die 'apt-get could not install npm'

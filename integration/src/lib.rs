@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod architecture;
 pub mod capture_maker;
 pub mod clickhouse;
 pub mod cpu;
@@ -11,3 +12,5 @@ pub mod namespace;
 pub mod process;
 pub mod requirement;
 pub mod server;
+pub mod tally;
+pub mod traffic;

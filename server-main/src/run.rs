@@ -45,7 +45,7 @@ pub(crate) fn store(args: StoreArgs) -> Result<ExitCode, String> {
     log_to_stderr(&args.log)?;
     let mut options = ServeOptions::new(args.data_dir, args.lib);
     options.max_memory_bytes = args.max_memory;
-    embedded::serve(options).map_err(|e| e.to_string())?;
+    embedded::serve(&options).map_err(|e| e.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -211,9 +211,5 @@ pub(crate) fn store_config(s: &config::Store) -> Result<StoreConfig, String> {
         config::Dialect::V18 => store::Dialect::V18,
     };
     let storage_policy = Some(s.storage_policy.clone()).filter(|p| !p.is_empty());
-    Ok(StoreConfig {
-        dialect,
-        storage_policy,
-        retention,
-    })
+    Ok(StoreConfig { dialect, storage_policy, retention, ..StoreConfig::default() })
 }

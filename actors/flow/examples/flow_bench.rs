@@ -72,8 +72,10 @@ fn packet(n: u32, c: &mut Connection, time_ns: u64) -> MetaPacket {
         [server, client]
     };
     let mac = if from == 0 { [2, 3] } else { [3, 2] };
-    let (seq, ack) = (c.seq[from], c.seq[1 - from]);
-    c.seq[from] = seq.wrapping_add(len + u32::from(flags & SYN != 0));
+    let [a, b] = &mut c.seq;
+    let (mine, other) = if from == 0 { (a, b) } else { (b, a) };
+    let (seq, ack) = (*mine, *other);
+    *mine = seq.wrapping_add(len + u32::from(flags & SYN != 0));
     MetaPacket {
         time_ns,
         ip_src: Ip::v4(ends[0].0.to_be_bytes()),

@@ -1,6 +1,13 @@
 //! Captures with expectations that others made. They stay outside of this repository: where they are not at hand,
 //! the test says so and passes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
 mod common;
 
 use std::collections::{BTreeMap, HashMap};

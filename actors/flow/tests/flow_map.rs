@@ -1,5 +1,12 @@
 //! What flows report, second by second, and how they end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
 mod common;
 
 use common::packets::*;

@@ -1,5 +1,12 @@
 //! The performance of a TCP connection, rule by rule, as the trace of its last frame shows it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
 mod common;
 
 use common::packets::*;

@@ -23,6 +23,10 @@ use stage::{Clock, Outlet, Outlets, Shutdown, Stage};
 use std::hint::black_box;
 use store::{StoreError, Table};
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NOW: u32 = (TEST_EPOCH_NS / 1_000_000_000) as u32;
 /// Bytes of a frame's body, as agents send them.
 const BODY_BYTES: usize = 262_144;

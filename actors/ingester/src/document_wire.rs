@@ -6,15 +6,13 @@ use store::rows::FlowMeterRow;
 /// The meter that counts traffic; the others are 4 (usage of a policy) and 5 (requests).
 pub(crate) const FLOW_METER: u32 = 1;
 
-/// A document, its bytes still where they came.
+/// A document but for its meter, its bytes still where they came.
 #[derive(Default)]
-pub(crate) struct WireDocument<'a> {
+pub(crate) struct DocumentHead<'a> {
     pub(crate) time_s: u32,
     pub(crate) flags: u32,
     pub(crate) code: u64,
     pub(crate) tag: WireTag<'a>,
-    pub(crate) meter_id: u32,
-    pub(crate) meter: FlowMeterRow,
 }
 
 /// What a document is about.
@@ -35,16 +33,16 @@ pub(crate) struct WireTag<'a> {
     pub(crate) signal_source: u16,
 }
 
-impl<'a> WireDocument<'a> {
+impl<'a> DocumentHead<'a> {
     #[inline]
-    pub(crate) fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, Malformed> {
         let mut d = Self::default();
-        let mut r = Reader::new(message);
         while let Some(key) = r.key()? {
             match key {
                 DOC_TIMESTAMP => d.time_s = r.u32()?,
                 DOC_TAG => d.read_tag(r.message()?)?,
-                DOC_METER => d.read_meter(r.message()?)?,
+                // Most of the message: passed over until it is known where it goes.
+                DOC_METER => drop(r.message()?),
                 DOC_FLAGS => d.flags = r.u32()?,
                 other => r.skip(other)?,
             }
@@ -63,34 +61,42 @@ impl<'a> WireDocument<'a> {
         }
         Ok(())
     }
+}
 
-    #[inline]
-    fn read_meter(&mut self, mut r: Reader<'a>) -> Result<(), Malformed> {
-        while let Some(key) = r.key()? {
+/// Reads the meter of the document in `r` into `m`, which is all zeros; returns the number of its kind.
+#[inline]
+pub(crate) fn read_meter(mut r: Reader<'_>, m: &mut FlowMeterRow) -> Result<u32, Malformed> {
+    let mut meter_id = 0;
+    while let Some(key) = r.key()? {
+        if key != DOC_METER {
+            r.skip(key)?;
+            continue;
+        }
+        let mut meter = r.message()?;
+        while let Some(key) = meter.key()? {
             match key {
-                METER_ID => self.meter_id = r.u32()?,
-                METER_FLOW => self.read_flow_meter(r.message()?)?,
-                other => r.skip(other)?,
+                METER_ID => meter_id = meter.u32()?,
+                METER_FLOW => read_flow_meter(meter.message()?, m)?,
+                other => meter.skip(other)?,
             }
         }
-        Ok(())
     }
+    Ok(meter_id)
+}
 
-    #[inline]
-    fn read_flow_meter(&mut self, mut r: Reader<'a>) -> Result<(), Malformed> {
-        let m = &mut self.meter;
-        while let Some(key) = r.key()? {
-            match key {
-                FLOW_TRAFFIC => read_traffic(m, r.message()?)?,
-                FLOW_LATENCY => read_latency(m, r.message()?)?,
-                FLOW_PERFORMANCE => read_performance(m, r.message()?)?,
-                FLOW_ANOMALY => read_anomaly(m, r.message()?)?,
-                FLOW_LOAD => read_load(m, r.message()?)?,
-                other => r.skip(other)?,
-            }
+#[inline]
+fn read_flow_meter(mut r: Reader<'_>, m: &mut FlowMeterRow) -> Result<(), Malformed> {
+    while let Some(key) = r.key()? {
+        match key {
+            FLOW_TRAFFIC => read_traffic(m, r.message()?)?,
+            FLOW_LATENCY => read_latency(m, r.message()?)?,
+            FLOW_PERFORMANCE => read_performance(m, r.message()?)?,
+            FLOW_ANOMALY => read_anomaly(m, r.message()?)?,
+            FLOW_LOAD => read_load(m, r.message()?)?,
+            other => r.skip(other)?,
         }
-        Ok(())
     }
+    Ok(())
 }
 
 const DOC_TIMESTAMP: u32 = int(1);

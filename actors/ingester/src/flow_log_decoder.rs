@@ -2,6 +2,7 @@
 
 use crate::expiry::seconds;
 use crate::flow_wire::read_flow;
+use crate::protobuf::{Malformed, Reader};
 use crate::{Agents, Expiry, FlowLogRow, FlowLogRows, MessageBatch, RowIds};
 use stage::{Cx, DropReason, Outlet, Stage, StageError};
 use store::Table;
@@ -44,27 +45,26 @@ impl Stage for FlowLogDecoder {
         let mut rows: Vec<FlowLogRow> = Vec::with_capacity(batch.ranges.len());
         let mut number = ids.take(batch.ranges.len());
         let (mut malformed, mut expired) = (0, 0);
-        for message in batch.messages() {
-            let mut row = FlowLogRow::default();
-            let Ok(stated_id) = read_flow(message, &mut row) else {
-                malformed += 1;
-                continue;
-            };
+        for range in &batch.ranges {
+            // Read into the place where it stays: it is large.
+            rows.push(FlowLogRow::default());
+            let Some(row) = rows.last_mut() else { break };
+            let read = read_flow(Reader::new(&batch.body, range), row);
             let time_s = row.time_s();
-            if !kept.contains(&time_s) {
-                expired += 1;
-                continue;
-            }
-            row.fixed.id = ids.id(time_s, number);
-            number = number.wrapping_add(1);
-            // The frame's sender is who the agent is; one that is not yet registered may know better.
-            row.fixed.agent_id = if batch.from.agent_id == 0 {
-                stated_id
-            } else {
-                batch.from.agent_id
+            let lost = match read {
+                Err(Malformed) => &mut malformed,
+                Ok(_) if !kept.contains(&time_s) => &mut expired,
+                Ok(stated_id) => {
+                    row.fixed.id = ids.id(time_s, number);
+                    number = number.wrapping_add(1);
+                    // The frame's sender is who the agent is; one that is not yet registered may know better.
+                    row.fixed.agent_id = if batch.from.agent_id == 0 { stated_id } else { batch.from.agent_id };
+                    row.fixed.team_id = batch.team_id;
+                    continue;
+                }
             };
-            row.fixed.team_id = batch.team_id;
-            rows.push(row);
+            *lost += 1;
+            rows.pop();
         }
         self.agents.decode_errors(&batch.from, malformed);
         for (reason, n) in [

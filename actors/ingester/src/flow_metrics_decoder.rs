@@ -1,14 +1,15 @@
 //! `flow_metrics.decoder`: metric documents become rows of the `network` and `network_map` tables.
 
 use crate::address::{ipv4, ipv6};
-use crate::document_wire::{FLOW_METER, WireDocument, WireTag};
+use crate::document_wire::{DocumentHead, FLOW_METER, WireTag, read_meter};
 use crate::expiry::seconds;
 use crate::flow_metric_rows::network_table;
+use crate::protobuf::{Malformed, Reader};
 use crate::{Agents, Expiry, FlowMetricRows, Kept, MessageBatch, TapPort};
 use messages::code;
 use stage::{Cx, DropReason, Outlet, Stage, StageError};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use store::rows::{EndRow, NetworkMapRow, NetworkRow, ObservationPoint};
+use store::rows::{EndRow, FlowMeterRow, NetworkMapRow, NetworkRow, ObservationPoint};
 
 /// Bit of a document's flags: it is about one second, else about a minute.
 const PER_SECOND: u32 = 1;
@@ -66,84 +67,96 @@ impl FlowMetricsDecoder {
 
 /// Turns one document into a row of its table.
 #[inline]
-fn decode(
-    message: &[u8],
-    batch: &MessageBatch,
-    kept: &KeptNow,
-    rows: &mut FlowMetricRows,
-) -> Result<(), NoRow> {
-    let d = WireDocument::read(message).map_err(|_| NoRow::Malformed)?;
+fn decode(r: Reader<'_>, batch: &MessageBatch, kept: &KeptNow, rows: &mut FlowMetricRows) -> Result<(), NoRow> {
+    let d = DocumentHead::read(r).map_err(|_| NoRow::Malformed)?;
     let is_edge = d.code & code::EDGE_MASK != 0;
-    let is_known = is_edge || d.code & code::IP != 0;
-    if d.meter_id != FLOW_METER || !is_known {
+    if !is_edge && d.code & code::IP == 0 {
         return Err(NoRow::UnknownType);
     }
     let is_second = d.flags & PER_SECOND != 0;
-    let [kept_1m, kept_1s] = if is_edge {
-        &kept.network_map
-    } else {
-        &kept.network
-    };
+    let [kept_1m, kept_1s] = if is_edge { &kept.network_map } else { &kept.network };
     if !(if is_second { kept_1s } else { kept_1m }).contains(&d.time_s) {
         return Err(NoRow::Expired);
     }
-    // The frame's sender is who the agent is; one that is not yet registered may know better in its documents.
-    let agent_id = if batch.from.agent_id == 0 {
-        d.tag.vtap_id
-    } else {
-        batch.from.agent_id
-    };
-    let tag = &d.tag;
     if is_edge {
-        let tap_port = TapPort::from(tag.tap_port);
-        let table = if is_second {
-            &mut rows.network_map_1s
-        } else {
-            &mut rows.network_map_1m
-        };
-        table.push(NetworkMapRow {
-            time_s: d.time_s,
-            table_id: tag.global_thread_id,
-            is_ipv4: !tag.is_ipv6,
-            client: end(tag, 0),
-            server: end(tag, 1),
-            protocol: tag.protocol,
-            server_port: tag.server_port,
-            agent_id,
-            team_id: batch.team_id,
-            capture_network_type_id: tag.tap_type,
-            signal_source: tag.signal_source,
-            observation_point: ObservationPoint(tag.tap_side),
-            capture_nic_type: tap_port.nic_type,
-            capture_nic: tap_port.nic,
-            tunnel_type: tap_port.tunnel_type,
-            nat_source: tap_port.nat_source,
-            meter: d.meter,
-        });
+        let table = if is_second { &mut rows.network_map_1s } else { &mut rows.network_map_1m };
+        push(table, network_map_row(&d, batch), r, |row| &mut row.meter)
     } else {
-        let table = if is_second {
-            &mut rows.network_1s
-        } else {
-            &mut rows.network_1m
-        };
-        table.push(NetworkRow {
-            time_s: d.time_s,
-            table_id: tag.global_thread_id,
-            is_ipv4: !tag.is_ipv6,
-            end: end(tag, 0),
-            role: role(tag.direction),
-            // No agent says so on the wire.
-            is_key_service: false,
-            protocol: tag.protocol,
-            server_port: tag.server_port,
-            agent_id,
-            team_id: batch.team_id,
-            capture_network_type_id: tag.tap_type,
-            signal_source: tag.signal_source,
-            meter: d.meter,
-        });
+        let table = if is_second { &mut rows.network_1s } else { &mut rows.network_1m };
+        push(table, network_row(&d, batch), r, |row| &mut row.meter)
     }
-    Ok(())
+}
+
+/// Appends a row and reads its meter, the largest part of it, into the place where it stays.
+#[inline]
+fn push<T>(
+    table: &mut Vec<T>,
+    row: T,
+    r: Reader<'_>,
+    meter: impl FnOnce(&mut T) -> &mut FlowMeterRow,
+) -> Result<(), NoRow> {
+    table.push(row);
+    let outcome = match table.last_mut().map(|row| read_meter(r, meter(row))) {
+        Some(Ok(FLOW_METER)) => return Ok(()),
+        Some(Err(Malformed)) => NoRow::Malformed,
+        Some(Ok(_)) | None => NoRow::UnknownType,
+    };
+    table.pop();
+    Err(outcome)
+}
+
+/// The frame's sender is who the agent is; one that is not yet registered may know better in its documents.
+#[inline]
+fn agent_id(tag: &WireTag<'_>, batch: &MessageBatch) -> u16 {
+    if batch.from.agent_id == 0 { tag.vtap_id } else { batch.from.agent_id }
+}
+
+/// A row about one end, without its meter.
+#[inline]
+fn network_row(d: &DocumentHead<'_>, batch: &MessageBatch) -> NetworkRow {
+    let tag = &d.tag;
+    NetworkRow {
+        time_s: d.time_s,
+        table_id: tag.global_thread_id,
+        is_ipv4: !tag.is_ipv6,
+        end: end(tag, 0),
+        role: role(tag.direction),
+        // No agent says so on the wire.
+        is_key_service: false,
+        protocol: tag.protocol,
+        server_port: tag.server_port,
+        agent_id: agent_id(tag, batch),
+        team_id: batch.team_id,
+        capture_network_type_id: tag.tap_type,
+        signal_source: tag.signal_source,
+        meter: FlowMeterRow::default(),
+    }
+}
+
+/// A row about both ends, without its meter.
+#[inline]
+fn network_map_row(d: &DocumentHead<'_>, batch: &MessageBatch) -> NetworkMapRow {
+    let tag = &d.tag;
+    let tap_port = TapPort::from(tag.tap_port);
+    NetworkMapRow {
+        time_s: d.time_s,
+        table_id: tag.global_thread_id,
+        is_ipv4: !tag.is_ipv6,
+        client: end(tag, 0),
+        server: end(tag, 1),
+        protocol: tag.protocol,
+        server_port: tag.server_port,
+        agent_id: agent_id(tag, batch),
+        team_id: batch.team_id,
+        capture_network_type_id: tag.tap_type,
+        signal_source: tag.signal_source,
+        observation_point: ObservationPoint(tag.tap_side),
+        capture_nic_type: tap_port.nic_type,
+        capture_nic: tap_port.nic,
+        tunnel_type: tap_port.tunnel_type,
+        nat_source: tap_port.nat_source,
+        meter: FlowMeterRow::default(),
+    }
 }
 
 /// One end of a document.
@@ -190,8 +203,8 @@ impl Stage for FlowMetricsDecoder {
         let kept = self.kept_now(seconds(cx.unix_ns()));
         let mut rows = FlowMetricRows::with_capacity_of(&self.last);
         let mut lost = Losses::default();
-        for message in batch.messages() {
-            match decode(message, &batch, &kept, &mut rows) {
+        for range in &batch.ranges {
+            match decode(Reader::new(&batch.body, range), &batch, &kept, &mut rows) {
                 Ok(()) => {}
                 Err(NoRow::Malformed) => lost.malformed += 1,
                 Err(NoRow::UnknownType) => lost.unknown_type += 1,

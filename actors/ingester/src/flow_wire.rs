@@ -44,10 +44,9 @@ struct Tunnel {
 ///
 /// # Errors
 /// The message is no flow; `row` is then of no use.
-pub(crate) fn read_flow(message: &[u8], row: &mut FlowLogRow) -> Result<u16, Malformed> {
+pub(crate) fn read_flow(mut r: Reader<'_>, row: &mut FlowLogRow) -> Result<u16, Malformed> {
     let mut parts = Parts::default();
     let mut has_flow = false;
-    let mut r = Reader::new(message);
     while let Some(key) = r.key()? {
         match key {
             TAGGED_FLOW => {
@@ -298,27 +297,42 @@ fn read_tcp(mut r: Reader<'_>, f: &mut L4FlowLogRow<'_>) -> Result<(), Malformed
                 let [retrans, zero_win, ooo] = read_counts(r.message()?)?;
                 (f.retrans_rx, f.zero_win_rx, f.ooo_rx) = (retrans, zero_win, ooo);
             }
-            k if k == const { int(1) } => f.rtt_client_us = r.u32()?,
-            k if k == const { int(2) } => f.rtt_server_us = r.u32()?,
-            k if k == const { int(3) } => f.srt.max_us = r.u32()?,
-            k if k == const { int(4) } => f.art.max_us = r.u32()?,
-            k if k == const { int(5) } => f.rtt_us = r.u32()?,
-            k if k == const { int(8) } => f.srt.sum_us = r.u32()?.into(),
-            k if k == const { int(9) } => f.art.sum_us = r.u32()?.into(),
-            k if k == const { int(12) } => f.srt.count = r.u32()?.into(),
-            k if k == const { int(13) } => f.art.count = r.u32()?.into(),
-            k if k == const { int(17) } => f.syn_count = r.u32()?,
-            k if k == const { int(18) } => f.synack_count = r.u32()?,
-            k if k == const { int(19) } => f.cit.max_us = r.u32()?,
-            k if k == const { int(20) } => f.cit.sum_us = r.u32()?.into(),
-            k if k == const { int(21) } => f.cit.count = r.u32()?.into(),
-            k if k == const { int(22) } => f.fin_count = r.u32()?,
+            TCP_RTT_CLIENT => f.rtt_client_us = r.u32()?,
+            TCP_RTT_SERVER => f.rtt_server_us = r.u32()?,
+            TCP_SRT_MAX => f.srt.max_us = r.u32()?,
+            TCP_ART_MAX => f.art.max_us = r.u32()?,
+            TCP_RTT => f.rtt_us = r.u32()?,
+            TCP_SRT_SUM => f.srt.sum_us = r.u32()?.into(),
+            TCP_ART_SUM => f.art.sum_us = r.u32()?.into(),
+            TCP_SRT_COUNT => f.srt.count = r.u32()?.into(),
+            TCP_ART_COUNT => f.art.count = r.u32()?.into(),
+            TCP_SYN => f.syn_count = r.u32()?,
+            TCP_SYNACK => f.synack_count = r.u32()?,
+            TCP_CIT_MAX => f.cit.max_us = r.u32()?,
+            TCP_CIT_SUM => f.cit.sum_us = r.u32()?.into(),
+            TCP_CIT_COUNT => f.cit.count = r.u32()?.into(),
+            TCP_FIN => f.fin_count = r.u32()?,
             other => r.skip(other)?,
         }
     }
     Ok(())
 }
 
+const TCP_RTT_CLIENT: u32 = int(1);
+const TCP_RTT_SERVER: u32 = int(2);
+const TCP_SRT_MAX: u32 = int(3);
+const TCP_ART_MAX: u32 = int(4);
+const TCP_RTT: u32 = int(5);
+const TCP_SRT_SUM: u32 = int(8);
+const TCP_ART_SUM: u32 = int(9);
+const TCP_SRT_COUNT: u32 = int(12);
+const TCP_ART_COUNT: u32 = int(13);
+const TCP_SYN: u32 = int(17);
+const TCP_SYNACK: u32 = int(18);
+const TCP_CIT_MAX: u32 = int(19);
+const TCP_CIT_SUM: u32 = int(20);
+const TCP_CIT_COUNT: u32 = int(21);
+const TCP_FIN: u32 = int(22);
 const TCP_TX: u32 = len(14);
 const TCP_RX: u32 = len(15);
 

@@ -2,6 +2,7 @@
 
 use crate::StoreBlock;
 use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Block, Dialect, Partition, Schema, Table};
 use tokio::time::Instant;
@@ -31,6 +32,43 @@ pub struct TableBlock<S> {
     partitions: Vec<u32>,
     /// When the first row came.
     opened: Option<Instant>,
+    spare: SpareBody,
+}
+
+/// The memory of the last block that left, back from the store: tens of MiB that the system would otherwise have to
+/// clear for every block anew.
+#[derive(Clone, Default)]
+struct SpareBody(Arc<Mutex<Vec<u8>>>);
+
+impl SpareBody {
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Empty memory, the last one's if it is back.
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.lock())
+    }
+}
+
+/// An encoded block whose memory comes back when the last reference to it is gone.
+struct Body {
+    bytes: Vec<u8>,
+    home: SpareBody,
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        *self.home.lock() = bytes;
+    }
 }
 
 impl<S: Schema> TableBlock<S> {
@@ -101,8 +139,9 @@ impl<S: Schema> TableBlock<S> {
         if self.block.is_empty() {
             return None;
         }
-        let mut body = Vec::with_capacity(self.block.byte_len());
-        self.block.encode(&mut body);
+        let mut bytes = self.spare.take();
+        self.block.encode(&mut bytes);
+        let body = Bytes::from_owner(Body { bytes, home: self.spare.clone() });
         let rows = self.block.rows() as u64;
         self.block.clear();
         self.partitions.clear();
@@ -200,5 +239,20 @@ mod tests {
         let block = b.take_aged(&limits(), Instant::now()).unwrap();
         assert_eq!((block.rows, block.table), (2, Table::Network1s));
         assert!(b.take().is_none());
+    }
+
+    #[test]
+    fn the_memory_of_a_block_is_used_again_once_it_has_left() {
+        let mut b = TableBlock::new(Table::Network1s, Dialect::Modern);
+        append(&mut b, 1, &limits());
+        let first = b.take().unwrap();
+        append(&mut b, 1, &limits());
+        let second = b.take().unwrap();
+        assert_eq!(first.body, second.body);
+        assert_ne!(first.body.as_ptr(), second.body.as_ptr(), "both are still under way");
+        let memory = first.body.as_ptr();
+        drop(first);
+        append(&mut b, 1, &limits());
+        assert_eq!(b.take().unwrap().body.as_ptr(), memory);
     }
 }

@@ -1,7 +1,7 @@
 // Small charts: time from left to right, value from 0 up.
 import { svg, el, clock } from "./format.js";
 
-const H = 78, PAD = { l: 2, r: 2, t: 6, b: 14 };
+const H = 84, PAD = { l: 2, r: 2, t: 13, b: 14 };
 /** Points further apart than this are not joined: nothing was recorded between them. */
 const GAP_MS = 25000;
 
@@ -27,7 +27,7 @@ export function chart({ title, series, from, to, format, width = 390, height = H
     }
   });
   const label = (t, px, py, anchor) => drawing.append(svg("text", { x: px, y: py, "text-anchor": anchor }, t));
-  label(format(top), PAD.l + 2, PAD.t + 9, "start");
+  label(format(top), PAD.l, PAD.t - 4, "start");
   label(clock(from), PAD.l, height - 3, "start");
   label(clock(to), width - PAD.r, height - 3, "end");
   const head = el("div", { class: "chart-title" }, note ?? el("span", {}, title), el("b", {}, latest == null ? "no data" : `${format(latest)} now`));

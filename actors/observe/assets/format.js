@@ -66,3 +66,6 @@ export function attr(node, key, value) {
 
 export const STATES = ["ok", "half", "high", "bad", "stale"];
 export const WORDS = { ok: "ok", half: "half full", high: "nearly full", bad: "trouble", stale: "no data" };
+
+/** The state of a mailbox that is so full. */
+export const level = (fill) => (fill >= 0.95 ? "bad" : fill >= 0.8 ? "high" : fill >= 0.5 ? "half" : "ok");

@@ -1,7 +1,7 @@
 // The drawing: boxes by band, mailboxes in front of them, arrows as wide as their rate.
 import { svg, el, attr, text, count } from "./format.js";
 import { layout } from "./layout.js";
-import { boxSize, drawBox, merge } from "./node.js";
+import { boxSize, drawBox, merge, textWidth } from "./node.js";
 
 /** Bands side by side, a row under the other. */
 const ROWS = [["world", "agent"], ["world2", "ingester", "stores"], ["controller"]];
@@ -70,12 +70,12 @@ export class Graph {
     }
     this.arrows = this.edges.map((edge, i) => {
       const p = place.paths[i];
-      const label = p.kind === "curve" && room(p) ? svg("text", { class: "edge-label" }) : null;
+      const label = p.kind === "curve" && room(p) && this.edges.filter((e) => e.from === edge.from).length === 1 ? svg("text", { class: "edge-label" }) : null;
       const path = svg("path", { class: "edge", d: p.kind === "wire" ? wire(p.points) : curve(p.points) }, svg("title"));
       drawing.append(path);
       if (label) {
         const [a, b] = [p.points.at(-2), p.points.at(-1)];
-        attr(label, "x", a[0] + (b[0] - a[0]) * 0.42);
+        attr(label, "x", a[0] + (b[0] - a[0]) * 0.45);
         attr(label, "y", (a[1] + b[1]) / 2 - 6);
         drawing.append(label);
       }
@@ -139,7 +139,7 @@ export class Graph {
       if (label) {
         label.classList.toggle("off", cut);
         const words = cut ? "✕ not connected" : what;
-        text(label, words.length * 5.1 < space - 8 ? words : cut && space > 20 ? "✕" : "");
+        text(label, textWidth(words, "9.5px") < space * 0.8 - 4 ? words : cut && space > 20 ? "✕" : "");
       }
       if (this.boxes.get(edge.to).kind === "system") {
         const seen = off.get(edge.to) ?? { off: false, known: false };

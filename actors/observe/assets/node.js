@@ -1,5 +1,5 @@
 // One box of the graph: a stage (all its instances), its mailbox, what it holds; or an outside system.
-import { svg, text, attr, count, short, duration, percent, STATES, WORDS } from "./format.js";
+import { svg, text, attr, count, short, duration, percent, level as levelOf, STATES, WORDS } from "./format.js";
 import { spark } from "./chart.js";
 
 export const FACE = 50, PORT = 70, HELD = 15;
@@ -170,7 +170,7 @@ function drawPill() {
   const g = svg("g", { class: "pill" }, svg("rect", { class: "shell", x, y, width: PILL_W, height: PILL_H, rx: 7 }), level, strip, depth, wait, mark.path);
   return {
     g, update(m) {
-      const state = m.state === "stale" ? "stale" : m.mailbox.fill >= 0.95 ? "bad" : m.mailbox.fill >= 0.8 ? "high" : m.mailbox.fill >= 0.5 ? "half" : "ok";
+      const state = m.state === "stale" ? "stale" : levelOf(m.mailbox.fill);
       attr(g, "class", `pill s-${state}`);
       mark.set(state);
       attr(mark.path, "visibility", state === "ok" ? "hidden" : "visible");

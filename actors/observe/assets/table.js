@@ -1,5 +1,5 @@
 // The table of stages: sortable, a row each; src/page.rs writes the same cells for the first paint.
-import { el, text, attr, count, duration, percent, WORDS } from "./format.js";
+import { el, text, attr, count, duration, percent, level, WORDS } from "./format.js";
 
 const KEYS = {
   name: (r, i) => i, instance: (r) => r.instances, depth: (r) => r.mailbox?.depth ?? -1, capacity: (r) => r.mailbox?.capacity ?? -1,
@@ -102,6 +102,7 @@ export class Table {
       drops, count(r.restarts), error,
     ];
     values.forEach((v, i) => text(cells[i], v));
+    attr(cells[3], "class", m ? `n ${level(m.fill)}` : "n");
     attr(cells[9], "class", r.busy >= 0.5 ? "n working" : "n");
     attr(cells[10], "class", r.blocked >= 0.5 ? "n hot" : "n");
     attr(cells[11], "class", r.lost60 ? "t alarm" : r.dropped ? "t" : "t zero");

@@ -1,9 +1,10 @@
 //! What the agents that report here last said of their stages.
 use crate::human;
-use crate::row::{Mailbox, Origin, Row, State, add};
+use crate::row::{Origin, Row, State};
+use crate::sum::Sum;
 use crate::track::Track;
 use serde::{Deserialize, Serialize};
-use stage::{Edge, Health, Quantiles, StageSnapshot};
+use stage::{Edge, StageSnapshot};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -244,132 +245,10 @@ impl RemoteAgents {
     }
 }
 
-/// Rows of one stage name, added up.
-struct Sum {
-    row: Row,
-    busy: f32,
-    blocked: f32,
-}
-
-fn longest(a: &mut Quantiles, b: Quantiles) {
-    a.p50_ns = a.p50_ns.max(b.p50_ns);
-    a.p99_ns = a.p99_ns.max(b.p99_ns);
-}
-
-/// Healths from best to worst.
-fn rank(h: &Health) -> u8 {
-    match h {
-        Health::Up => 0,
-        Health::Drained => 1,
-        Health::Starting => 2,
-        Health::Rehosted => 3,
-        Health::Restarting => 4,
-        Health::Failed => 5,
-    }
-}
-
-/// Errors kept of all agents together.
-const MAX_ERRORS: usize = 20;
-
-impl Sum {
-    fn of(first: &Row) -> Self {
-        let row = Row {
-            origin: Origin::Agents,
-            name: Arc::clone(&first.name),
-            group: Arc::clone(&first.group),
-            kind: first.kind,
-            health: Health::Up,
-            edges: Arc::clone(&first.edges),
-            ..Row::default()
-        };
-        Self {
-            row,
-            busy: 0.0,
-            blocked: 0.0,
-        }
-    }
-
-    fn add(&mut self, r: &Row, stale: bool) {
-        let sum = &mut self.row;
-        sum.instances += 1;
-        for (to, from) in [
-            (&mut sum.received, r.received),
-            (&mut sum.processed, r.processed),
-            (&mut sum.emitted, r.emitted),
-            (&mut sum.delivered, r.delivered),
-            (&mut sum.restarts, r.restarts),
-            (&mut sum.rehosts, r.rehosts),
-        ] {
-            *to = to.saturating_add(from);
-        }
-        for c in &r.dropped {
-            add(&mut sum.dropped, &c.name, c.items);
-        }
-        sum.errors.extend_from_slice(&r.errors);
-        if sum.errors.len() > MAX_ERRORS * 4 {
-            sum.errors.sort_by_key(|e| e.unix_ms);
-            let surplus = sum.errors.len() - MAX_ERRORS;
-            sum.errors.drain(..surplus);
-        }
-        if stale {
-            // What it said of this moment is no longer so; what it counted remains.
-            sum.stale_instances += 1;
-            return;
-        }
-        sum.in_hand = sum.in_hand.saturating_add(r.in_hand);
-        sum.in_per_s += r.in_per_s;
-        sum.out_per_s += r.out_per_s;
-        sum.lost_60s = sum.lost_60s.saturating_add(r.lost_60s);
-        sum.worst = sum.worst.max(r.own_state());
-        longest(&mut sum.wait, r.wait);
-        longest(&mut sum.handling, r.handling);
-        self.busy += r.busy;
-        self.blocked += r.blocked;
-        for c in &r.held {
-            add(&mut sum.held, &c.name, c.items);
-        }
-        if rank(&r.health) > rank(&sum.health) {
-            sum.health = r.health.clone();
-        }
-        if let Some(c) = r.connected {
-            sum.connected = Some(sum.connected.unwrap_or(true) && c);
-        }
-        sum.up_ns = sum.up_ns.max(r.up_ns);
-        if let Some(m) = &r.mailbox {
-            let to = sum.mailbox.get_or_insert_with(|| Mailbox {
-                when_full: Arc::clone(&m.when_full),
-                ..Mailbox::default()
-            });
-            for (to, from) in [
-                (&mut to.capacity, m.capacity),
-                (&mut to.capacity_bytes, m.capacity_bytes),
-                (&mut to.depth, m.depth),
-                (&mut to.depth_items, m.depth_items),
-                (&mut to.depth_bytes, m.depth_bytes),
-                (&mut to.high_water, m.high_water),
-                (&mut to.max_1m, m.max_1m),
-            ] {
-                *to = to.saturating_add(from);
-            }
-            to.fill = to.fill.max(m.fill);
-        }
-    }
-
-    fn finish(mut self) -> Row {
-        let live = (self.row.instances - self.row.stale_instances).max(1) as f32;
-        self.row.busy = self.busy / live;
-        self.row.blocked = self.blocked / live;
-        self.row.errors.sort_by_key(|e| e.unix_ms);
-        let surplus = self.row.errors.len().saturating_sub(MAX_ERRORS);
-        self.row.errors.drain(..surplus);
-        self.row
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stage::MailboxSnapshot;
+    use stage::{Health, MailboxSnapshot};
 
     fn stage(name: &str, depth: u64) -> StageSnapshot {
         StageSnapshot {
@@ -403,7 +282,13 @@ mod tests {
         let mut a = RemoteAgents::default();
         a.report(1, "node-1", 0, vec![stage("dispatcher.0", 10)]);
         assert!(!a.total(5000)[0].stale());
-        assert!(a.total(5001)[0].stale());
+        let silent = &a.total(5001)[0];
+        assert!(silent.stale());
+        assert_eq!(
+            silent.mailbox.as_ref().map(|m| (m.depth, m.capacity)),
+            Some((0, 100)),
+            "the drawing stays"
+        );
         assert_eq!((a.up(5001), a.known()), (0, 1));
         assert_eq!(a.rows(1, 5001).unwrap()[0].state(), State::Stale);
         a.forget(3_600_000);

@@ -60,6 +60,15 @@ async fn guard(mut response: Response) -> Response {
     response
 }
 
+/// The agent asked for is no number, or not known.
+struct NoSuchAgent;
+
+impl IntoResponse for NoSuchAgent {
+    fn into_response(self) -> Response {
+        (StatusCode::NOT_FOUND, "no such agent\n").into_response()
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Choice {
     agent: Option<String>,
@@ -69,14 +78,14 @@ struct Choice {
 
 impl Choice {
     /// The frame to show; an agent that is no number or not known is not found.
-    fn frame(&self, obs: &Observatory) -> Result<Arc<Frame>, Response> {
+    fn frame(&self, obs: &Observatory) -> Result<Arc<Frame>, NoSuchAgent> {
         let frame = obs.frame();
         let agent = match self.agent.as_deref() {
             None | Some("" | "all") => return Ok(frame),
             Some(text) => text.parse::<u16>().ok(),
         };
         let seen = agent.and_then(|id| obs.through(&frame, Some(id)));
-        seen.ok_or_else(|| (StatusCode::NOT_FOUND, "no such agent\n").into_response())
+        seen.ok_or(NoSuchAgent)
     }
 }
 
@@ -92,7 +101,7 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-async fn index(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, Response> {
+async fn index(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, NoSuchAgent> {
     let frame = choice.frame(&obs)?;
     Ok(typed(
         "text/html; charset=utf-8",
@@ -100,7 +109,7 @@ async fn index(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response
     ))
 }
 
-async fn debug(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, Response> {
+async fn debug(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, NoSuchAgent> {
     let frame = choice.frame(&obs)?;
     Ok(typed(
         "text/html; charset=utf-8",
@@ -123,7 +132,7 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     (kept, [(CONTENT_TYPE, asset.mime)], asset.body).into_response()
 }
 
-async fn topology(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, Response> {
+async fn topology(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, NoSuchAgent> {
     let frame = choice.frame(&obs)?;
     Ok(typed(
         JSON,
@@ -133,7 +142,7 @@ async fn topology(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Respo
     ))
 }
 
-async fn stats(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, Response> {
+async fn stats(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, NoSuchAgent> {
     let frame = choice.frame(&obs)?;
     if choice.since.is_none() && choice.stage.is_none() {
         return Ok(typed(
@@ -166,11 +175,12 @@ impl Drop for Viewer {
     }
 }
 
-async fn events(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, Response> {
+async fn events(State(obs): Obs, Query(choice): Query<Choice>) -> Result<Response, NoSuchAgent> {
     let agent = choice.frame(&obs)?.agent;
     let Some(viewer) = Viewer::enter(&obs) else {
         let later = [(RETRY_AFTER, HeaderValue::from_static("5"))];
-        return Err((StatusCode::SERVICE_UNAVAILABLE, later, "too many viewers\n").into_response());
+        let busy = (StatusCode::SERVICE_UNAVAILABLE, later, "too many viewers\n");
+        return Ok(busy.into_response());
     };
     let mut frames = obs.subscribe();
     frames.mark_changed();

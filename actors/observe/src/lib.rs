@@ -20,6 +20,7 @@ mod readiness;
 mod row;
 mod server;
 mod stats_wire;
+mod sum;
 mod tick;
 pub mod top;
 mod track;

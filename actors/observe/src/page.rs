@@ -210,6 +210,12 @@ fn cells(r: &Row) -> Vec<(&'static str, String)> {
         .iter()
         .map(|c| format!("{} {}", c.name, count(c.items)))
         .collect();
+    let fill = match r.fill() {
+        f if f >= 0.95 => "n bad",
+        f if f >= 0.8 => "n high",
+        f if f >= 0.5 => "n half",
+        _ => "n",
+    };
     let lossy = match (r.lost_60s, dropped.is_empty()) {
         (0, true) => "t zero",
         (0, false) => "t",
@@ -224,7 +230,7 @@ fn cells(r: &Row) -> Vec<(&'static str, String)> {
         ("t", instance(r)),
         ("n", of_mailbox(&|m| count(m.depth))),
         ("n", of_mailbox(&|m| count(m.capacity))),
-        ("n", of_mailbox(&|m| human::percent(m.fill))),
+        (fill, of_mailbox(&|m| human::percent(m.fill))),
         ("n", of_mailbox(&|m| count(m.max_1m))),
         ("n", human::count(r.in_per_s)),
         ("n", human::count(r.out_per_s)),

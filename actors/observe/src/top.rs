@@ -17,8 +17,11 @@ fn sign(s: State) -> (&'static str, &'static str) {
     }
 }
 
+/// A head and what stands under it.
+type Column = (&'static str, fn(&StageStat) -> String);
+
 /// Columns from the most to the least needed: a narrow terminal gets the first of them.
-const COLUMNS: &[(&str, fn(&StageStat) -> String)] = &[
+const COLUMNS: &[Column] = &[
     ("DEPTH", |s| match s.depth {
         Some(d) => format!(
             "{}/{}",
@@ -223,4 +226,80 @@ pub fn render(stats: &Stats, width: usize, colour: bool) -> String {
     let _ = writeln!(out);
     out.push_str(&render_table(&stats.stages, width, colour));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::{Mailbox, Origin, Row};
+    use stage::{Counted, ErrorRecord, Quantiles};
+
+    fn stages() -> Vec<StageStat> {
+        let decoder = Row {
+            name: "flow_log.decoder".into(),
+            mailbox: Some(Mailbox {
+                capacity: 1024,
+                depth: 600,
+                fill: 0.586,
+                max_1m: 700,
+                ..Mailbox::default()
+            }),
+            in_per_s: 12_345.0,
+            out_per_s: 12_000.0,
+            busy: 0.93,
+            blocked: 0.02,
+            wait: Quantiles {
+                p50_ns: 1_000_000,
+                p99_ns: 12_000_000,
+            },
+            dropped: vec![Counted {
+                name: "decode_error".into(),
+                items: 1234,
+            }],
+            errors: vec![ErrorRecord {
+                unix_ms: 1,
+                cause: "bad \x1b[31mvarint at byte 117 of frame 4".into(),
+            }],
+            restarts: 2,
+            instances: 1,
+            ..Row::default()
+        };
+        let dispatcher = Row {
+            origin: Origin::Agents,
+            name: "dispatcher.0".into(),
+            instances: 3,
+            stale_instances: 3,
+            ..Row::default()
+        };
+        [dispatcher, decoder].iter().map(StageStat::from).collect()
+    }
+
+    #[test]
+    fn columns_are_aligned_and_the_units_are_for_people() {
+        let table = render_table(&stages(), 200, false);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[2].starts_with("▲ flow_log.decoder"), "{table}");
+        for text in ["600/1.02k", "59 %", "12.3k", "93 %", "12 ms", "1.23k"] {
+            assert!(lines[2].contains(text), "{text}: {table}");
+        }
+        assert!(lines[1].starts_with("◌ agent dispatcher.0 ×3"));
+        let end = |line: &str, text: &str| {
+            line.split(text).next().unwrap().chars().count() + text.chars().count()
+        };
+        assert_eq!(end(lines[0], "FILL"), end(lines[2], "59 %"));
+        assert!(
+            !table.contains('\x1b'),
+            "neither colour nor what an error smuggles in"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_the_first_columns() {
+        let table = render_table(&stages(), 60, false);
+        assert!(table.lines().all(|l| l.chars().count() <= 60), "{table}");
+        assert!(table.contains("DEPTH") && !table.contains("WORK"));
+        assert!(render_table(&stages(), 60, true).contains("\x1b[33m▲\x1b[0m"));
+        assert_eq!(render_table(&[], 0, false).lines().count(), 1);
+    }
 }

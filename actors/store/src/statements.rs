@@ -48,7 +48,7 @@ pub fn create_statements(config: &StoreConfig) -> Result<Vec<String>, StoreError
 pub(crate) fn record_migration(version: u32, name: &str) -> String {
     format!(
         "INSERT INTO {VERSION_TABLE} (version, name) SELECT {version}, '{name}' \
-         WHERE {version} NOT IN (SELECT version FROM {VERSION_TABLE})"
+         WHERE toUInt32({version}) NOT IN (SELECT version FROM {VERSION_TABLE})"
     )
 }
 

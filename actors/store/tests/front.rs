@@ -105,7 +105,7 @@ fn readonly_requests_change_nothing_and_reach_no_files() {
         "SET readonly = 0",
         "SELECT * FROM file('/etc/hostname', 'LineAsString')",
         "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')",
-        "DROP DATABASE flowstage",
+        "DROP DATABASE default",
     ] {
         assert_exception(&store.http("POST", "/?readonly=1", sql.as_bytes()), 164);
         assert_exception(

@@ -4,6 +4,7 @@
 //! the same definition but by arithmetic alone, the [`Oracle`]: what anything that counts these frames must find.
 //! A [`Workload`] streams captures of any size for benchmarks, with its totals.
 
+mod columns;
 mod frame;
 mod oracle;
 mod ready_made;
@@ -14,6 +15,7 @@ mod udp_flow;
 mod workload;
 mod workload_slot;
 
+pub use columns::Column;
 pub use oracle::{Delay, ExpectedFlow, Oracle, Totals};
 pub use ready_made::{demo, known};
 pub use scenario::{Capture, Frame, Link, Scenario};

@@ -96,7 +96,7 @@ fn time_alone_is_passed_on_once_a_second() {
                 .map(|m| m.watermark_ns),
         );
     }
-    assert_eq!(told, [at(1), at(2), at(3), at(4)]);
+    assert_eq!(told, [at(0), at(1), at(2), at(3), at(4)]);
 }
 
 #[test]

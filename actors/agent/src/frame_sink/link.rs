@@ -127,7 +127,7 @@ impl Link {
         self.connection = None;
         self.stats.set_connected(false);
         let now = Instant::now();
-        self.next_attempt = Some(now + self.pause());
+        self.next_attempt = Some(now + self.pause_after(self.failures));
         self.failures = self.failures.saturating_add(1);
         if self.outage.is_some() {
             return;
@@ -147,16 +147,16 @@ impl Link {
         }
     }
 
-    /// How long to wait after the present failure: twice as long as after the one before, less up to a half at random,
-    /// so that many agents do not come back at the same moment.
-    fn pause(&self) -> Duration {
+    /// How long to wait after one more failure than these: twice as long as after the one before, less up to a half
+    /// at random, so that many agents do not come back at the same moment.
+    pub(super) fn pause_after(&self, failures: u32) -> Duration {
         let FrameSinkConfig {
             backoff_min,
             backoff_max,
             ..
         } = *self.config;
         let longest = backoff_min
-            .saturating_mul(1 << self.failures.min(16))
+            .saturating_mul(1 << failures.min(16))
             .min(backoff_max);
         longest.mul_f64(0.5 + fastrand::f64() / 2.0)
     }

@@ -32,7 +32,7 @@ fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
 fn tcp(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut h = vec![0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 7, 0, 0, 0, 9];
     h.extend([
-        ((20 + options.len()) / 4 << 4) as u8,
+        (((20 + options.len()) / 4) << 4) as u8,
         flags,
         0x10,
         0x20,

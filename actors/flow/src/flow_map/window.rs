@@ -29,8 +29,9 @@ impl FlowMap {
     pub fn finish(&mut self, out: &mut Output) {
         let mut due = std::mem::take(&mut self.due);
         for s in self.window_s..self.window_s.saturating_add(self.wheel.turn()) {
-            self.take_due(in_wheel(s), &mut due);
+            self.wheel.take(in_wheel(s), &mut due);
             for id in &due {
+                self.unplanned(*id);
                 self.end_now(*id, out);
             }
         }
@@ -40,11 +41,12 @@ impl FlowMap {
     /// Looks at every flow that the second `s` has something of: packets to report, or its timeout.
     fn scan(&mut self, s: u64, out: &mut Output) {
         let mut due = std::mem::take(&mut self.due);
-        self.take_due(in_wheel(s), &mut due);
+        self.wheel.take(in_wheel(s), &mut due);
         let end_ns = s.saturating_add(1).saturating_mul(SECOND_NS);
         for batch in due.chunks(BATCH) {
             self.bring_near(batch.iter().copied(), NONE);
             for id in batch {
+                self.unplanned(*id);
                 self.look_at(*id, s, end_ns, out);
             }
         }
@@ -85,12 +87,10 @@ impl FlowMap {
         }
     }
 
-    fn take_due(&mut self, second: u32, due: &mut Vec<u32>) {
-        self.wheel.take(second, due);
-        for id in due {
-            if let Some(n) = self.nodes.get_mut(*id) {
-                n.planned_s = NONE;
-            }
+    /// The wheel has given a node out: it is planned for no second.
+    fn unplanned(&mut self, id: u32) {
+        if let Some(n) = self.nodes.get_mut(id) {
+            n.planned_s = NONE;
         }
     }
 }

@@ -128,14 +128,18 @@ pub(crate) fn shared() -> Option<&'static TestStore> {
     STORE
         .get_or_init(|| {
             let lib = library()?;
-            // Statics are not dropped: the folder is swept by the next run's clean-up or stays in
-            // the target folder, which is temporary anyway.
+            // Statics are not dropped: each run sweeps up after the runs before it.
             let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-            let folder = tempfile::Builder::new()
-                .prefix("store-")
-                .tempdir_in(parent)
-                .unwrap()
-                .keep();
+            for entry in std::fs::read_dir(parent).unwrap().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if let Some(pid) = name.strip_prefix("store-")
+                    && !Path::new("/proc").join(pid).exists()
+                {
+                    // Another run may be sweeping, too.
+                    let _ = std::fs::remove_dir_all(entry.path());
+                }
+            }
+            let folder = parent.join(format!("store-{}", std::process::id()));
             Some(TestStore::start(&folder, &lib))
         })
         .as_ref()

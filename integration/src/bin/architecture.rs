@@ -1,0 +1,4 @@
+//! Prints docs/architecture.md.
+fn main() {
+    print!("{}", integration::architecture::document());
+}

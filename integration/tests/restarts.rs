@@ -1,0 +1,207 @@
+//! Server and agent end and start again: what is lost is counted, what is counted as stored is there.
+use integration::agent::{Agent, AgentOptions};
+use integration::deadline::wait_for;
+use integration::requirement::{self, or_skip};
+use integration::server::{Server, ServerOptions, number};
+use integration::traffic::{Done, Shop};
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A server whose ports and folder a later one can have again.
+fn again(first: &Server) -> ServerOptions {
+    ServerOptions {
+        data_dir: Some(first.data_dir().to_owned()),
+        ..ServerOptions::default().set("data.listen", first.data.to_string())
+    }
+}
+
+fn first_server(folder: &tempfile::TempDir) -> Server {
+    let options = ServerOptions {
+        data_dir: Some(folder.path().join("data")),
+        ..ServerOptions::default()
+    };
+    Server::ready(&options).unwrap()
+}
+
+fn add(sum: &mut Done, more: Done) {
+    sum.connections += more.connections;
+    sum.sent += more.sent;
+    sum.answered += more.answered;
+}
+
+/// Visits the shop until a visit's flows are stored: the agent is connected again.
+fn visit_until_stored(shop: &Shop, server: &Server, done: &mut Done) {
+    let sql = format!(
+        "SELECT count() FROM flow_log.l4_flow_log WHERE server_port = {}",
+        shop.port()
+    );
+    let before = server.number(&sql).unwrap();
+    wait_for("rows of new flows", MINUTE, || {
+        add(done, shop.visit(1, 1)?);
+        match server.number(&sql)? {
+            n if n > before => Ok(()),
+            n => Err(format!("{n} rows")),
+        }
+    })
+    .unwrap();
+}
+
+fn flows(server: &Server, shop: &Shop) -> u64 {
+    let sql = format!(
+        "SELECT count() FROM flow_log.l4_flow_log WHERE server_port = {}",
+        shop.port()
+    );
+    server.number(&sql).unwrap()
+}
+
+/// What both programs said was lost of flow logs, from their log at the end: `(agent, server)`.
+fn lost(lines: &[String]) -> u64 {
+    let items = |line: &String| {
+        line.split_whitespace()
+            .find_map(|w| w.strip_prefix("items="))
+            .and_then(|n| n.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    lines.iter().map(items).sum()
+}
+
+#[test]
+fn the_agent_finds_a_server_that_was_restarted() {
+    let needs = [requirement::libchdb(), requirement::root()];
+    if !or_skip("the_agent_finds_a_server_that_was_restarted", &needs).unwrap() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = first_server(&folder);
+    let options = again(&server);
+    let agent_options = AgentOptions::default().set("sender.max_reconnect_pause", "1s");
+    let mut agent = Agent::start(server.data, &agent_options).unwrap();
+    let shop = Shop::open().unwrap();
+    let mut done = Done::default();
+
+    add(&mut done, shop.visit(10, 2).unwrap());
+    visit_until_stored(&shop, &server, &mut done);
+    assert_eq!(
+        server.drain().unwrap(),
+        0,
+        "rows lost by a server that ended in order"
+    );
+    // Flows that end while nobody listens.
+    add(&mut done, shop.visit(10, 2).unwrap());
+
+    let server = Server::ready(&options).unwrap();
+    visit_until_stored(&shop, &server, &mut done);
+    agent.program.still_runs().unwrap();
+
+    // Every flow is stored, or counted where it was lost.
+    agent.program.signal("TERM").unwrap();
+    let status = agent.program.wait(integration::server::DRAIN).unwrap();
+    assert!(status.success(), "{}", agent.program.output());
+    let counted = lost(&agent.program.logged("did not get through"));
+    let stored = wait_for("all flows to be stored or counted", MINUTE, || match flows(
+        &server, &shop,
+    ) {
+        n if n + counted >= done.connections => Ok(n),
+        n => Err(format!(
+            "{n} stored, {counted} counted of {}",
+            done.connections
+        )),
+    });
+    let stored = stored
+        .map_err(|e| format!("{e}\n{}", agent.program.output()))
+        .unwrap();
+    assert!(
+        stored <= done.connections,
+        "{stored} rows of {} flows",
+        done.connections
+    );
+    assert_eq!(server.drain().unwrap(), 0);
+}
+
+#[test]
+fn the_agent_finds_a_server_that_was_killed() {
+    let needs = [requirement::libchdb(), requirement::root()];
+    if !or_skip("the_agent_finds_a_server_that_was_killed", &needs).unwrap() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = first_server(&folder);
+    let options = again(&server);
+    let agent_options = AgentOptions::default().set("sender.max_reconnect_pause", "1s");
+    let mut agent = Agent::start(server.data, &agent_options).unwrap();
+    let shop = Shop::open().unwrap();
+    let mut done = Done::default();
+    add(&mut done, shop.visit(10, 2).unwrap());
+    visit_until_stored(&shop, &server, &mut done);
+    let sure = flows(&server, &shop);
+
+    let engine = server.engine().unwrap();
+    server.program.signal("KILL").unwrap();
+    drop(server);
+    wait_for("the engine to follow its server", MINUTE, || {
+        match integration::process::signal_process(engine, "0") {
+            Ok(()) => Err("it runs".to_owned()),
+            Err(_) => Ok(()),
+        }
+    })
+    .unwrap();
+
+    let mut server = Server::ready(&options).unwrap();
+    assert!(
+        flows(&server, &shop) >= sure,
+        "what was stored once is stored"
+    );
+    visit_until_stored(&shop, &server, &mut done);
+    agent.program.still_runs().unwrap();
+    agent.drain().unwrap();
+    assert!(flows(&server, &shop) <= done.connections);
+    server.wait_ready(MINUTE).unwrap();
+    assert_eq!(server.drain().unwrap(), 0);
+}
+
+#[test]
+fn an_agent_without_a_server_captures_waits_and_ends_in_order() {
+    let needs = [requirement::root()];
+    if !or_skip(
+        "an_agent_without_a_server_captures_waits_and_ends_in_order",
+        &needs,
+    )
+    .unwrap()
+    {
+        return;
+    }
+    let [port] = integration::clickhouse::free_ports().unwrap();
+    let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let mut agent = Agent::start(nobody, &AgentOptions::default()).unwrap();
+    let shop = Shop::open().unwrap();
+    let done = shop.visit(5, 1).unwrap();
+    let seen = wait_for("packets of the visits", MINUTE, || {
+        let stats = agent.stats()?;
+        let packets = stats["stages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|s| {
+                s["name"]
+                    .as_str()
+                    .is_some_and(|n| n.starts_with("flow_generator"))
+            })
+            .filter_map(|s| number(&s["received"]))
+            .sum::<u64>();
+        // Handshake, request, answer and end of each.
+        if packets >= done.connections * 8 {
+            Ok(packets)
+        } else {
+            Err(format!("{packets}: {stats}"))
+        }
+    });
+    seen.unwrap();
+    agent.program.still_runs().unwrap();
+    let lost = agent.drain().unwrap();
+    assert!(
+        lost >= done.connections,
+        "the flows of {} visits are lost and counted: {lost}",
+        done.connections
+    );
+}
