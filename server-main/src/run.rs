@@ -211,5 +211,10 @@ pub(crate) fn store_config(s: &config::Store) -> Result<StoreConfig, String> {
         config::Dialect::V18 => store::Dialect::V18,
     };
     let storage_policy = Some(s.storage_policy.clone()).filter(|p| !p.is_empty());
-    Ok(StoreConfig { dialect, storage_policy, retention, ..StoreConfig::default() })
+    Ok(StoreConfig {
+        dialect,
+        storage_policy,
+        retention,
+        ..StoreConfig::default()
+    })
 }

@@ -10,20 +10,29 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is wrong with the store; `None` when it answers.
 #[derive(Clone)]
-pub(crate) struct StoreState(Arc<Mutex<Option<String>>>);
+pub(crate) struct StoreState {
+    store: StoreHandle,
+    /// What the last answer said.
+    wrong: Arc<Mutex<Option<String>>>,
+}
+
+/// What is said while there is no engine to ask.
+const NOT_UP: &str = "the embedded engine is not up";
 
 impl StoreState {
     /// Asks the store from now on, for as long as the runtime lives.
     pub(crate) fn watch(store: StoreHandle) -> Self {
-        let state = Self(Arc::new(Mutex::new(Some(
-            "has not been asked yet".to_owned(),
-        ))));
+        let wrong = Arc::new(Mutex::new(Some("has not been asked yet".to_owned())));
+        let state = Self {
+            store: store.clone(),
+            wrong,
+        };
         let seen = state.clone();
         actix_rt::spawn(async move {
             loop {
                 let client = store.borrow().clone();
                 let wrong = match client {
-                    None => Some("the embedded engine is not up".to_owned()),
+                    None => Some(NOT_UP.to_owned()),
                     Some(c) => match tokio::time::timeout(PATIENCE, c.ping()).await {
                         Ok(Ok(())) => None,
                         Ok(Err(e)) => Some(e.to_string()),
@@ -39,14 +48,18 @@ impl StoreState {
 
     /// What is wrong, if something is.
     pub(crate) fn wrong(&self) -> Option<String> {
-        self.0
+        // An engine that has just ended is not up, whatever it last answered.
+        if self.store.borrow().is_none() {
+            return Some(NOT_UP.to_owned());
+        }
+        self.wrong
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
     fn set(&self, wrong: Option<String>) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*now, &wrong) {
             (Some(_), None) => tracing::info!("the store answers"),
             (None, Some(why)) => tracing::warn!(why, "the store does not answer; rows wait"),

@@ -1,13 +1,14 @@
 //! Frames to a server over TCP: one connection a sender, made anew for as long as it takes.
 mod connection;
 mod link;
+mod outbox;
 #[cfg(test)]
 mod tests;
 
 use crate::{Frame, FrameOutlet};
 use link::Link;
+use outbox::Outbox;
 use stage::{Blocked, Clock, DropReason, Edge, Outlets, Shutdown, Stats};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -66,6 +67,7 @@ pub struct FrameSink {
     pending: Vec<Frame>,
     finish: bool,
     stats: Arc<Stats>,
+    outbox: Arc<Outbox>,
     link: Arc<Mutex<Link>>,
 }
 
@@ -76,6 +78,7 @@ impl FrameSink {
         let config = Arc::new(config);
         let stats = Arc::<Stats>::default();
         let link = Link::shared(&config, clock, &stats);
+        let outbox = Outbox::shared(&stats);
         Self {
             config,
             shutdown,
@@ -83,6 +86,7 @@ impl FrameSink {
             pending: Vec::new(),
             finish: false,
             stats,
+            outbox,
             link,
         }
     }
@@ -98,6 +102,7 @@ impl Clone for FrameSink {
             pending: Vec::new(),
             finish: false,
             stats: Arc::clone(&self.stats),
+            outbox: Outbox::shared(&self.stats),
             link: Link::shared(&self.config, self.clock, &self.stats),
         }
     }
@@ -124,34 +129,36 @@ impl Outlets for FrameSink {
 
     fn attach(&mut self, stats: &Arc<Stats>) {
         self.stats = Arc::clone(stats);
+        self.outbox = Outbox::shared(stats);
         self.link = Link::shared(&self.config, self.clock, stats);
     }
 
     fn flush(&mut self, emitted: &mut u64) -> Vec<Blocked> {
-        let frames: VecDeque<Frame> = self.pending.drain(..).collect();
-        *emitted += frames.iter().map(|f| f.rows).sum::<u64>();
+        let is_idle = self.pending.is_empty();
+        for frame in self.pending.drain(..) {
+            *emitted += frame.rows;
+            self.outbox.push(frame);
+        }
         let finish = std::mem::take(&mut self.finish);
-        if frames.is_empty() && !finish {
+        if is_idle && !finish {
             // Nothing to send: see whether the peer is still there, and if not, see to it that it is.
             let wants = self.link.try_lock().is_ok_and(|mut l| l.wants_connection());
             if !wants || self.shutdown.is_asked() {
                 return vec![];
             }
         }
-        let mut hand = InHand {
-            frames,
-            stats: Arc::clone(&self.stats),
-        };
-        let (link, shutdown) = (Arc::clone(&self.link), self.shutdown.clone());
+        let (outbox, link) = (Arc::clone(&self.outbox), Arc::clone(&self.link));
+        let shutdown = self.shutdown.clone();
         vec![Box::pin(async move {
             let work = async {
                 let mut link = link.lock().await;
-                if hand.frames.is_empty() && !finish {
+                if is_idle {
                     link.try_connect().await;
                 }
-                while let Some(frame) = hand.frames.front() {
+                // Whoever comes first sends for all, so that frames leave in the order in which they came.
+                while let Some(frame) = outbox.first() {
                     link.send(&frame.bytes, frame.rows).await;
-                    hand.frames.pop_front();
+                    outbox.sent();
                 }
                 if finish {
                     link.finish().await;
@@ -162,7 +169,7 @@ impl Outlets for FrameSink {
                 () = shutdown.expired() => true,
             };
             if gave_up {
-                hand.give_up(DropReason::Shutdown);
+                outbox.give_up(DropReason::Shutdown);
                 link.lock().await.give_up(DropReason::Shutdown);
             }
         })]
@@ -173,26 +180,5 @@ impl Outlets for FrameSink {
         let carried = self.pending.drain(..).map(|f| f.carried).sum();
         self.stats.discard(DropReason::LostInRestart, carried);
         self.finish = false;
-    }
-}
-
-/// Frames that are being sent. If nobody waits for that any more, their rows are counted.
-struct InHand {
-    frames: VecDeque<Frame>,
-    stats: Arc<Stats>,
-}
-
-impl InHand {
-    fn give_up(&mut self, why: DropReason) {
-        let rows = self.frames.drain(..).map(|f| f.rows).sum();
-        if rows > 0 {
-            self.stats.discard(why, rows);
-        }
-    }
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.give_up(DropReason::LostInRestart);
     }
 }

@@ -3,7 +3,7 @@
 use crate::address::{ipv4, ipv6};
 use crate::document_wire::{DocumentHead, FLOW_METER, WireTag, read_meter};
 use crate::expiry::seconds;
-use crate::flow_metric_rows::network_table;
+use crate::flow_metric_rows::{RowMemory, network_table};
 use crate::protobuf::{Malformed, Reader};
 use crate::{Agents, Expiry, FlowMetricRows, Kept, MessageBatch, TapPort};
 use messages::code;
@@ -14,12 +14,11 @@ use store::rows::{EndRow, FlowMeterRow, NetworkMapRow, NetworkRow, ObservationPo
 /// Bit of a document's flags: it is about one second, else about a minute.
 const PER_SECOND: u32 = 1;
 
-/// Takes the documents of a frame, emits rows. It keeps nothing between batches.
+/// Takes the documents of a frame, emits rows. It keeps nothing between batches but the memory of old ones.
 pub struct FlowMetricsDecoder {
     expiry: Expiry,
     agents: Agents,
-    /// Rows of each table in the last batch: the next one is likely to be like it.
-    last: [usize; 4],
+    memory: RowMemory,
 }
 
 /// Why a document makes no row.
@@ -51,7 +50,7 @@ impl FlowMetricsDecoder {
         Self {
             expiry,
             agents,
-            last: [0; 4],
+            memory: RowMemory::default(),
         }
     }
 
@@ -201,7 +200,7 @@ impl Stage for FlowMetricsDecoder {
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
         let kept = self.kept_now(seconds(cx.unix_ns()));
-        let mut rows = FlowMetricRows::with_capacity_of(&self.last);
+        let mut rows = self.memory.batch();
         let mut lost = Losses::default();
         for range in &batch.ranges {
             match decode(Reader::new(&batch.body, range), &batch, &kept, &mut rows) {
@@ -214,7 +213,6 @@ impl Stage for FlowMetricsDecoder {
         self.agents.decode_errors(&batch.from, lost.malformed);
         lost.count(cx);
         if rows.rows() > 0 {
-            self.last = rows.counts();
             out.emit(rows);
         }
         Ok(())

@@ -86,6 +86,7 @@ impl<S: Schema> TableBlock<S> {
             partition_s,
             partitions: vec![],
             opened: None,
+            spare: SpareBody::default(),
         }
     }
 

@@ -58,7 +58,7 @@ export function markShape(x, y, r) {
 
 export function boxSize(box) {
   if (box.kind === "system") return { w: Math.max(box.inlet ? 70 : 108, Math.ceil(textWidth(box.label, "600 11.5px")) + 24), h: 40, face: 40, port: 0 };
-  const name = textWidth(box.label, "600 11.5px") + (box.times ? 40 : 0);
+  const name = textWidth(box.label, "600 11.5px") + (box.times ? 32 : 0);
   const held = box.held.length ? Math.max(...box.held.map((k) => textWidth(heldName(k), "9.5px") + 56)) : 0;
   return {
     w: Math.max(118, Math.ceil(name) + 2 * PAD + 15, Math.ceil(held) + 6), h: FACE + box.held.length * HELD,
@@ -125,7 +125,7 @@ function drawStage(box, { w, h }) {
       const b = m.busy * barW, k = Math.min(m.blocked * barW, barW - b);
       attr(busy, "width", b.toFixed(1));
       for (const r of [ground, blocked]) { attr(r, "x", (PAD + b).toFixed(1)); attr(r, "width", k.toFixed(1)); }
-      held.forEach((x) => text(x.size, count(m.held.find(([kind]) => kind === x.kind)?.[1] ?? 0)));
+      held.forEach((x) => text(x.size, m.state === "stale" ? "–" : count(m.held.find(([kind]) => kind === x.kind)?.[1] ?? 0)));
       pill?.update(m);
       const wanted = `${m.lost60}|${m.dropped}|${m.restarts}`;
       if (wanted !== shown) {
@@ -177,7 +177,7 @@ function drawPill() {
       const width = state === "stale" ? PILL_W - 2 : m.mailbox.fill * (PILL_W - 2);
       attr(level, "width", width.toFixed(1));
       attr(strip, "width", state === "stale" ? 0 : (m.mailbox.fill * (PILL_W - 8)).toFixed(1));
-      text(depth, `${short(m.mailbox.depth)}/${short(m.mailbox.capacity)}`);
+      text(depth, `${state === "stale" ? "–" : short(m.mailbox.depth)}/${short(m.mailbox.capacity)}`);
       text(wait, state === "stale" ? "no data" : `p99 ${duration(m.p99)}`);
     },
   };

@@ -317,7 +317,7 @@ mod tests {
         let many = (0..1000).map(|n| stage(&format!("s{n}"), 0)).collect();
         a.report(1, "n", 0, many);
         assert_eq!(a.rows(1, 0).unwrap().len(), MAX_STAGES_PER_AGENT);
-        for id in 2..=12_000 {
+        for id in 2..=10_200 {
             a.report(id, "n", 1000, vec![stage(&format!("x{id}"), 0)]);
         }
         assert_eq!(a.known(), MAX_AGENTS);

@@ -97,8 +97,14 @@ fn part(slot: &str, obs: &Observatory, frame: &Frame) -> String {
 
 fn facts(obs: &Observatory, frame: &Frame) -> String {
     let b = &frame.ground.bar;
+    let agent = obs.options.service == "flowstage-agent";
+    let rows = if agent {
+        "items/s in → sent"
+    } else {
+        "rows/s in → stored"
+    };
     let mut facts = Vec::new();
-    if obs.options.service != "flowstage-agent" {
+    if !agent {
         facts.push((
             "agents",
             "agents up / known",
@@ -109,7 +115,7 @@ fn facts(obs: &Observatory, frame: &Frame) -> String {
     let per_s = |n| human::count(n);
     facts.push((
         "rows",
-        "rows/s in → stored",
+        rows,
         format!("{} → {}", per_s(b.in_per_s), per_s(b.stored_per_s)),
         false,
     ));
@@ -295,9 +301,17 @@ const ACCOUNT: &[&str] = &[
 ];
 
 fn ledger(accounts: &[Account]) -> String {
-    let mut out = String::from(
-        "<table id=\"accounts\"><caption class=\"sr\">Received = stored + in flight + dropped + filtered</caption><thead><tr>\
-         <th scope=\"col\">signal</th>",
+    // An agent keeps no ledger: it hands its rows to the server.
+    let (hidden, note) = match accounts.is_empty() {
+        true => (
+            " hidden",
+            "<p class=\"hint\">No signal ends in this process.</p>",
+        ),
+        false => ("", ""),
+    };
+    let mut out = format!(
+        "{note}<table id=\"accounts\"{hidden}><caption class=\"sr\">Received = stored + in flight + dropped + \
+         filtered</caption><thead><tr><th scope=\"col\">signal</th>"
     );
     for head in ACCOUNT {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");

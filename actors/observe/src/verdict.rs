@@ -269,6 +269,7 @@ fn silent(rows: &[Row]) -> Option<Verdict> {
         .filter(|r| r.stale_instances > 0)?;
     let (n, of) = (row.stale_instances, row.instances);
     let who = match row.origin {
+        Origin::Agents if of == 1 => "The only agent has".to_owned(),
         Origin::Agents if n == 1 => format!("1 of {of} agents has"),
         Origin::Agents => format!("{n} of {of} agents have"),
         _ => format!("{} has", row.name),

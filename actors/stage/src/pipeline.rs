@@ -159,7 +159,10 @@ fn losses_of(s: &StageSnapshot, runs: bool) -> Vec<Loss> {
     if runs {
         let held: u64 = s.held.iter().map(|c| c.items).sum();
         let queued = s.mailbox.as_ref().map_or(0, |m| m.depth_items);
-        all.push(loss("left behind", queued + s.in_hand + held));
+        all.push(loss(
+            "left behind",
+            queued + s.in_hand + held + s.in_transit,
+        ));
     }
     all
 }

@@ -121,6 +121,9 @@ pub struct StageSnapshot {
     pub emitted: u64,
     /// Confirmed by the outside world (rows stored, bytes of frames written and taken).
     pub delivered: u64,
+    /// On their way to the outside world, neither confirmed nor given up.
+    #[serde(default)]
+    pub in_transit: u64,
     /// Never reached the stage, by reason.
     pub dropped: Vec<Counted>,
     /// Reached the stage, which dropped them, by reason.

@@ -27,6 +27,8 @@ pub struct Stats {
     pub(crate) in_hand: AtomicU64,
     pub(crate) emitted: AtomicU64,
     delivered: AtomicU64,
+    /// Taken by an outlet to the outside world and neither confirmed nor given up.
+    in_transit: AtomicU64,
     dropped: Reasons,
     discarded: Reasons,
     pub(crate) restarts: AtomicU64,
@@ -109,6 +111,16 @@ impl Stats {
         self.discarded.add(reason, items);
     }
 
+    /// Counts items that an outlet has taken and that are now on their way to the outside world.
+    pub fn departed(&self, items: u64) {
+        self.in_transit.fetch_add(items, Relaxed);
+    }
+
+    /// The way of departed items has ended: they are about to be counted as delivered or discarded.
+    pub fn arrived(&self, items: u64) {
+        self.in_transit.fetch_sub(items, Relaxed);
+    }
+
     /// Counts items that the outside world has confirmed.
     pub fn delivered(&self, items: u64) {
         self.delivered.fetch_add(items, Relaxed);
@@ -170,6 +182,7 @@ impl Stats {
         s.in_hand = get(&self.in_hand);
         s.emitted = get(&self.emitted);
         s.delivered = get(&self.delivered);
+        s.in_transit = get(&self.in_transit);
         s.dropped = self.dropped.counted();
         s.discarded = self.discarded.counted();
         s.restarts = get(&self.restarts);

@@ -1,7 +1,7 @@
-//! Stages at the end of a replayed line: they keep what arrives instead of sending it.
-use agent::{Batch, FlowBatch};
+//! Stages at the end of a replayed line: they keep what arrives, before it is sent or instead.
+use agent::{Batch, FlowBatch, OptionalOutlet};
 use messages::TaggedFlow;
-use stage::{Cx, Mail, NoOutlet, Outlet, Stage, StageError};
+use stage::{Cx, Mail, Outlet, Stage, StageError};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where what arrives is kept. It outlives its stage, so that a restart loses nothing.
@@ -32,7 +32,7 @@ impl<T> Kept<T> {
     }
 }
 
-/// Does with each item what it is told, and keeps it if that is wanted.
+/// Does with each item what it is told, keeps it if that is wanted, and hands it on if it is to be sent.
 pub(crate) struct Collect<T> {
     see: Arc<dyn Fn(&T) + Send + Sync>,
     kept: Option<Kept<T>>,
@@ -49,13 +49,14 @@ where
     Batch<T>: Mail,
 {
     type In = Batch<T>;
-    type Out = NoOutlet;
+    type Out = OptionalOutlet<Batch<T>>;
 
-    fn handle(&mut self, batch: Batch<T>, _: &mut NoOutlet, _: &Cx<'_>) -> Result<(), StageError> {
+    fn handle(&mut self, batch: Batch<T>, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
         batch.iter().for_each(|item| (self.see)(item));
         if let Some(k) = &self.kept {
             k.extend(batch.iter().copied());
         }
+        out.emit_with(|| batch);
         Ok(())
     }
 }

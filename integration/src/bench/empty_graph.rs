@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const BATCH: usize = 256;
-const PACKETS: u64 = 20_000_000;
+const PACKETS: u64 = 60_000_000;
 const RUNS: usize = 5;
 
 /// Packets that go back to where they came from.

@@ -131,16 +131,32 @@ async fn read_ids(s: &mut TcpStream, n: usize) -> Vec<u64> {
     all
 }
 
+/// First and last of each stretch of ids that follow one another.
+fn runs(ids: &[u64]) -> Vec<(u64, u64)> {
+    let mut all: Vec<(u64, u64)> = vec![];
+    for id in ids {
+        match all.last_mut() {
+            Some((_, last)) if *last + 1 == *id => *last = *id,
+            _ => all.push((*id, *id)),
+        }
+    }
+    all
+}
+
 #[test]
 fn frames_arrive_whole_and_in_order() {
     real(async {
         let (l, at) = server().await;
         let mut b = Bench::to(at);
-        let reader = tokio::spawn(async move { read_ids(&mut accept(&l).await, 20_000).await });
+        let reader = tokio::spawn(async move {
+            let mut s = accept(&l).await;
+            (read_ids(&mut s, 20_000).await, s)
+        });
         for _ in 0..20 {
             b.send(1000);
         }
-        assert_eq!(reader.await.unwrap(), (1..=20_000).collect::<Vec<_>>());
+        let (got, _open) = reader.await.unwrap();
+        assert_eq!(runs(&got), [(1, 20_000)]);
         let s = b.until(|s| s.delivered == 20_000).await;
         assert_eq!(s.connected, Some(true));
         assert_eq!((s.edges[0].to.as_str(), s.edges[0].external), ("server", true));
@@ -209,7 +225,8 @@ fn a_cut_frame_is_sent_again_from_its_start() {
         let reader = tokio::spawn(async move { read_ids(&mut second, usize::MAX).await });
         let s = b.end(Duration::from_secs(25)).await;
         let got = reader.await.unwrap();
-        assert_eq!(got, (total + 1 - got.len() as u64..=total).collect::<Vec<_>>(), "whole frames, none twice");
+        let first = total + 1 - got.len() as u64;
+        assert_eq!(runs(&got), [(first, total)], "whole frames, none twice");
         let lost = s.dropped_for(DropReason::Disconnected);
         assert!(lost > 0, "written and never acknowledged: {s:?}");
         assert!(s.delivered >= got.len() as u64);
@@ -309,12 +326,12 @@ fn a_server_that_is_never_there_does_not_keep_the_end_waiting() {
 #[test]
 fn a_name_that_means_nothing_is_an_outage_like_any_other() {
     sim(async {
-        let sink = FrameSinkConfig { server: "no.such.host.invalid:1".into(), ..config(nowhere()) };
+        let sink = FrameSinkConfig { server: "no port here".into(), ..config(nowhere()) };
         let mut b = Bench::new(sink, Clock::simulated(TEST_EPOCH_NS));
         b.send(1);
         let s = b.end(Duration::from_secs(25)).await;
         assert_eq!(s.dropped_for(DropReason::Shutdown), 1);
-        assert!(s.errors[0].cause.contains("no.such.host.invalid:1"), "{:?}", s.errors);
+        assert!(s.errors[0].cause.contains("no port here"), "{:?}", s.errors);
     });
 }
 

@@ -101,11 +101,11 @@ async fn documents_become_rows_of_their_tables() {
         }
         flush(&mut out);
         let mut rows = FlowMetricRows::default();
-        for r in taken(&inbox) {
-            rows.network_1s.extend(r.network_1s);
-            rows.network_1m.extend(r.network_1m);
-            rows.network_map_1s.extend(r.network_map_1s);
-            rows.network_map_1m.extend(r.network_map_1m);
+        for mut r in taken(&inbox) {
+            rows.network_1s.append(&mut r.network_1s);
+            rows.network_1m.append(&mut r.network_1m);
+            rows.network_map_1s.append(&mut r.network_map_1s);
+            rows.network_map_1m.append(&mut r.network_map_1m);
         }
         assert_eq!(rows.rows() + application, f.messages, "{}", f.name);
         eprintln!(
@@ -122,12 +122,11 @@ async fn documents_become_rows_of_their_tables() {
             );
             assert!(row.meter.byte_tx >= row.meter.l3_byte_tx, "{}", f.name);
         }
-        let expected = FlowMetricRows {
-            network_1s: seconds,
-            network_1m: minutes,
-            network_map_1s: maps_1s,
-            network_map_1m: maps_1m,
-        };
+        let mut expected = FlowMetricRows::default();
+        expected.network_1s = seconds;
+        expected.network_1m = minutes;
+        expected.network_map_1s = maps_1s;
+        expected.network_map_1m = maps_1m;
         assert_eq!(rows, expected, "{}", f.name);
     }
 }

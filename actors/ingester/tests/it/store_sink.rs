@@ -18,23 +18,10 @@ const NOW: u32 = (TEST_EPOCH_NS / 1_000_000_000) as u32;
 type Writer = DbWriter<FlowMetricsTables, MockStore>;
 
 fn rows(single: usize, edge: usize) -> FlowMetricRows {
-    FlowMetricRows {
-        network_1s: vec![
-            NetworkRow {
-                time_s: NOW,
-                ..NetworkRow::default()
-            };
-            single
-        ],
-        network_map_1s: vec![
-            NetworkMapRow {
-                time_s: NOW,
-                ..NetworkMapRow::default()
-            };
-            edge
-        ],
-        ..FlowMetricRows::default()
-    }
+    let mut rows = FlowMetricRows::default();
+    rows.network_1s.resize(single, NetworkRow { time_s: NOW, ..NetworkRow::default() });
+    rows.network_map_1s.resize(edge, NetworkMapRow { time_s: NOW, ..NetworkMapRow::default() });
+    rows
 }
 
 fn config() -> DbWriterConfig {

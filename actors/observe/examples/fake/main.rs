@@ -1,5 +1,6 @@
 //! Shows the pipeline page with a synthetic pipeline that moves:
-//! `cargo run -p observe --example fake -- [healthy|blocked|dropping|stale|store-down|leak] [port] [agents]`
+//! `cargo run -p observe --example fake -- [healthy|blocked|dropping|stale|store-down|leak|agent] [port] [agents]`;
+//! `agent` shows an agent's own page, the others a server's.
 #![allow(
     clippy::indexing_slicing,
     reason = "a program to look at; its indexes are its own"
@@ -102,11 +103,14 @@ impl World {
         {
             s.delivered -= s.delivered / 50;
         }
+        if scenario == "agent" {
+            shown = self.agents.first().map(Sim::snapshots).unwrap_or_default();
+        }
         if let Ok(mut s) = self.shown.lock() {
             *s = shown;
         }
         let Some(obs) = obs else { return };
-        if t.is_multiple_of(2) {
+        if scenario != "agent" && t.is_multiple_of(2) {
             for (i, a) in self.agents.iter().enumerate() {
                 if !(is("stale") && (i == 1 || self.agents.len() == 1)) {
                     obs.agent_report(
@@ -145,10 +149,15 @@ async fn main() -> std::io::Result<()> {
         entries: vec![format!("{name}.receiver")],
         exit: format!("{name}.dbwriter"),
     };
+    let alone = scenario == "agent";
     let down = scenario == "store-down";
     let obs = Arc::new(Observatory::new(Options {
-        service: "flowstage-server",
-        instance: "ingest-1.example".into(),
+        service: if alone {
+            "flowstage-agent"
+        } else {
+            "flowstage-server"
+        },
+        instance: if alone { "node-1" } else { "ingest-1.example" }.into(),
         snapshots: Arc::new(move || source.lock().map(|s| s.clone()).unwrap_or_default()),
         readiness: Arc::new(move || {
             let ready = Readiness::ready();
@@ -158,9 +167,13 @@ async fn main() -> std::io::Result<()> {
                 ready
             }
         }),
-        signals: ["flow_metrics", "flow_log", "ext_metrics"]
-            .map(signal)
-            .into(),
+        signals: if alone {
+            Vec::new()
+        } else {
+            ["flow_metrics", "flow_log", "ext_metrics"]
+                .map(signal)
+                .into()
+        },
         inlets: vec![Inlet {
             from: "Kernel".into(),
             label: "cBPF/AF_PACKET".into(),

@@ -68,8 +68,10 @@ impl ServeOptions {
     }
 }
 
-/// Serves until SIGTERM, SIGINT or, if standard input is a pipe, its end: the parent keeps the
-/// other end open as long as it lives. Writes the address to `store.addr` and the key that
+/// Serves until SIGTERM or SIGINT; or, if standard input is a pipe, until its end: the parent keeps
+/// the other end open for as long as it needs the store, and signals are the parent's business then
+/// (a terminal's Ctrl-C or a service manager reaches both, and the parent still has rows to store).
+/// Writes the address to `store.addr` and the key that
 /// requests must carry to `store.key`, both in the data folder, then prints
 /// `store listening on ADDRESS` on standard output.
 ///
@@ -226,22 +228,29 @@ fn told_to_stop() -> Result<impl Future<Output = &'static str>, StoreError> {
     let listen = |kind| signal(kind).map_err(StoreError::io("listening for signals"));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let parent = parent_gone();
+    let has_parent = fs::metadata("/proc/self/fd/0").is_ok_and(|stdin| stdin.file_type().is_fifo());
+    let parent = parent_gone(has_parent);
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-            () = parent => "the parent is gone",
+        tokio::pin!(parent);
+        loop {
+            let signal = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+                () = &mut parent => return "the parent needs it no more",
+            };
+            if !has_parent {
+                return signal;
+            }
+            tracing::debug!(signal, "left to the parent");
         }
     })
 }
 
 /// Ends when standard input, a pipe, ends. Never ends if it is no pipe: a store run by hand or
 /// by a service manager has none.
-fn parent_gone() -> impl Future<Output = ()> {
-    let is_pipe = fs::metadata("/proc/self/fd/0").is_ok_and(|stdin| stdin.file_type().is_fifo());
+fn parent_gone(has_parent: bool) -> impl Future<Output = ()> {
     let (gone, told) = oneshot::channel::<()>();
-    if is_pipe {
+    if has_parent {
         // A thread of its own: the runtime could not be stopped while one of its own reads.
         std::thread::spawn(move || {
             let mut byte = [0];
