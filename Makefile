@@ -23,6 +23,7 @@ lint: ## format, clippy, cargo-deny, scripts
 	cargo clippy --workspace --lib --bins --locked -- -D warnings
 	cargo clippy --workspace --tests --examples --all-features --locked -- -D warnings $(TEST_LINTS)
 	cargo deny --log-level error check --hide-inclusion-graph bans licenses sources
+	shellcheck integration/*.sh .ci/run
 
 bench: ## what it costs, in CPU seconds
 	@integration/bench.sh
@@ -34,6 +35,7 @@ docs: ## write the generated documents anew
 	cargo run -q -p agent-main -- docs configuration > docs/configuration-agent.md
 	cargo run -q -p server-main -- docs configuration > docs/configuration-server.md
 	cargo run -q -p server-main -- docs tables > docs/tables.md
+	cargo run -q -p integration --bin architecture > docs/architecture.md
 
 clean: ## remove build output (downloads are kept)
 	rm -rf "$(CARGO_TARGET_DIR)"

@@ -39,7 +39,7 @@ impl Output {
                     .read_until(b'\n', &mut line)
                     .is_ok_and(|n| n > 0)
                 {
-                    let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                    let text = without_colour(String::from_utf8_lossy(&line).trim_end());
                     line.clear();
                     let mut lines = self.lock();
                     if lines.text.len() < KEPT {
@@ -53,6 +53,18 @@ impl Output {
             })
             .map(drop)
     }
+}
+
+/// Text without the escape sequences that colour it (ECMA-48, SGR).
+fn without_colour(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// A running program. Killed when dropped; its output is shown if the test fails.
@@ -307,6 +319,15 @@ mod tests {
         assert_eq!(p.logged("oops").len(), 1);
         let missing = p.line("address", Duration::from_secs(30)).unwrap_err();
         assert!(missing.contains("ended without saying"), "{missing}");
+    }
+
+    #[test]
+    fn colours_are_taken_out() {
+        assert_eq!(
+            without_colour("\u{1b}[2mitems\u{1b}[0m=\u{1b}[32m5\u{1b}[0m"),
+            "items=5"
+        );
+        assert_eq!(without_colour("plain"), "plain");
     }
 
     #[test]

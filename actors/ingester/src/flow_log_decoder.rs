@@ -58,7 +58,11 @@ impl Stage for FlowLogDecoder {
                     row.fixed.id = ids.id(time_s, number);
                     number = number.wrapping_add(1);
                     // The frame's sender is who the agent is; one that is not yet registered may know better.
-                    row.fixed.agent_id = if batch.from.agent_id == 0 { stated_id } else { batch.from.agent_id };
+                    row.fixed.agent_id = if batch.from.agent_id == 0 {
+                        stated_id
+                    } else {
+                        batch.from.agent_id
+                    };
                     row.fixed.team_id = batch.team_id;
                     continue;
                 }

@@ -66,22 +66,39 @@ impl FlowMetricsDecoder {
 
 /// Turns one document into a row of its table.
 #[inline]
-fn decode(r: Reader<'_>, batch: &MessageBatch, kept: &KeptNow, rows: &mut FlowMetricRows) -> Result<(), NoRow> {
+fn decode(
+    r: Reader<'_>,
+    batch: &MessageBatch,
+    kept: &KeptNow,
+    rows: &mut FlowMetricRows,
+) -> Result<(), NoRow> {
     let d = DocumentHead::read(r).map_err(|_| NoRow::Malformed)?;
     let is_edge = d.code & code::EDGE_MASK != 0;
     if !is_edge && d.code & code::IP == 0 {
         return Err(NoRow::UnknownType);
     }
     let is_second = d.flags & PER_SECOND != 0;
-    let [kept_1m, kept_1s] = if is_edge { &kept.network_map } else { &kept.network };
+    let [kept_1m, kept_1s] = if is_edge {
+        &kept.network_map
+    } else {
+        &kept.network
+    };
     if !(if is_second { kept_1s } else { kept_1m }).contains(&d.time_s) {
         return Err(NoRow::Expired);
     }
     if is_edge {
-        let table = if is_second { &mut rows.network_map_1s } else { &mut rows.network_map_1m };
+        let table = if is_second {
+            &mut rows.network_map_1s
+        } else {
+            &mut rows.network_map_1m
+        };
         push(table, network_map_row(&d, batch), r, |row| &mut row.meter)
     } else {
-        let table = if is_second { &mut rows.network_1s } else { &mut rows.network_1m };
+        let table = if is_second {
+            &mut rows.network_1s
+        } else {
+            &mut rows.network_1m
+        };
         push(table, network_row(&d, batch), r, |row| &mut row.meter)
     }
 }
@@ -107,7 +124,11 @@ fn push<T>(
 /// The frame's sender is who the agent is; one that is not yet registered may know better in its documents.
 #[inline]
 fn agent_id(tag: &WireTag<'_>, batch: &MessageBatch) -> u16 {
-    if batch.from.agent_id == 0 { tag.vtap_id } else { batch.from.agent_id }
+    if batch.from.agent_id == 0 {
+        tag.vtap_id
+    } else {
+        batch.from.agent_id
+    }
 }
 
 /// A row about one end, without its meter.

@@ -51,7 +51,11 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn new(data: &'a [u8], range: &Range<u32>) -> Self {
         let end = (range.end as usize).min(data.len());
-        Self { data, at: (range.start as usize).min(end), end }
+        Self {
+            data,
+            at: (range.start as usize).min(end),
+            end,
+        }
     }
 
     /// The next field's key, or `None` at the end. Match it against [`int`] and [`len`]; give what you do not know,
@@ -171,7 +175,11 @@ impl<'a> Reader<'a> {
         }
         let start = self.at;
         self.at += len as usize;
-        Ok(Self { data: self.data, at: start, end: self.at })
+        Ok(Self {
+            data: self.data,
+            at: start,
+            end: self.at,
+        })
     }
 
     /// Integers of a repeated field, packed or (`key` says which) one of them.

@@ -147,6 +147,7 @@ impl<B: BlockStore> Outlets for StoreSink<B> {
         );
         for block in self.pending.drain(..) {
             *emitted += block.rows;
+            stats.departed(block.rows);
             let token = format!(
                 "{:032x}-{}",
                 self.link.run,
@@ -198,6 +199,7 @@ impl Owed {
 
 impl Drop for Owed {
     fn drop(&mut self) {
+        self.stats.arrived(self.block.rows);
         if self.rows > 0 {
             self.stats.discard(DropReason::LostInRestart, self.rows);
         }

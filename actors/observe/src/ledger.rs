@@ -131,6 +131,7 @@ pub fn account(signal: &Signal, rows: &[Row], links: &Links) -> Account {
             .in_flight
             .saturating_add(waiting)
             .saturating_add(row.in_hand)
+            .saturating_add(row.in_transit)
             .saturating_add(held);
         for c in &row.dropped {
             if c.name == SAMPLED {
@@ -240,7 +241,8 @@ mod tests {
             name: "rows".into(),
             items: 50,
         }];
-        rows[4].delivered = 800;
+        rows[4].delivered = 795;
+        rows[4].in_transit = 5;
         rows[5].in_hand = 77;
         rows
     }
@@ -251,7 +253,7 @@ mod tests {
         let a = account(&signal(), &rows, &Links::resolve(&rows, &[]));
         assert_eq!(
             (a.received, a.stored, a.in_flight, a.filtered),
-            (1000, 800, 93, 100)
+            (1000, 795, 98, 100)
         );
         assert_eq!(
             a.dropped,

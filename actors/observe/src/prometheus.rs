@@ -85,6 +85,12 @@ const FAMILIES: &[Gauge] = &[
         "Times it was given a new host.",
         |r| Some(r.rehosts as f64),
     ),
+    (
+        "in_transit",
+        "gauge",
+        "Items on their way to the outside world.",
+        |r| Some(r.in_transit as f64),
+    ),
     ("in_hand", "gauge", "Items in hand.", |r| {
         Some(r.in_hand as f64)
     }),

@@ -241,6 +241,7 @@ const NUMBERS: &[Number<StageSnapshot>] = &[
     ("rejected", |s| s.rejected, |s, n| s.rejected = n),
     ("lost", |s| s.lost, |s, n| s.lost = n),
     ("in_hand", |s| s.in_hand, |s, n| s.in_hand = n),
+    ("in_transit", |s| s.in_transit, |s, n| s.in_transit = n),
     ("emitted", |s| s.emitted, |s, n| s.emitted = n),
     ("delivered", |s| s.delivered, |s, n| s.delivered = n),
     ("restarts", |s| s.restarts, |s, n| s.restarts = n),

@@ -90,6 +90,7 @@ impl Sum {
             return;
         }
         sum.in_hand = sum.in_hand.saturating_add(r.in_hand);
+        sum.in_transit = sum.in_transit.saturating_add(r.in_transit);
         sum.in_per_s += r.in_per_s;
         sum.out_per_s += r.out_per_s;
         sum.lost_60s = sum.lost_60s.saturating_add(r.lost_60s);

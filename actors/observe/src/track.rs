@@ -127,6 +127,7 @@ impl Track {
         row.received = s.received;
         row.processed = s.processed;
         row.in_hand = s.in_hand;
+        row.in_transit = s.in_transit;
         row.emitted = s.emitted;
         row.delivered = s.delivered;
         row.wait = s.wait;

@@ -51,7 +51,12 @@ where
     type In = Batch<T>;
     type Out = OptionalOutlet<Batch<T>>;
 
-    fn handle(&mut self, batch: Batch<T>, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
+    fn handle(
+        &mut self,
+        batch: Batch<T>,
+        out: &mut Self::Out,
+        _: &Cx<'_>,
+    ) -> Result<(), StageError> {
         batch.iter().for_each(|item| (self.see)(item));
         if let Some(k) = &self.kept {
             k.extend(batch.iter().copied());

@@ -5,7 +5,9 @@ use super::lines::{self, Line};
 use super::summary::{Summary, Tally};
 use crate::config::AgentConfig;
 use crate::topology::{self, Ends, Mode, Taps};
-use agent::{DispatcherConfig, FileSource, HostEnds, OptionalOutlet, PacketSource, Polled, ReplayedFile};
+use agent::{
+    DispatcherConfig, FileSource, HostEnds, OptionalOutlet, PacketSource, Polled, ReplayedFile,
+};
 use capture::{CaptureFile, FileError, RawPacket};
 use flow::PerfTrace;
 use messages::{Document, TaggedFlow};
@@ -166,24 +168,43 @@ fn printers(w: &mut Wiring, kept: &Wanted, senders: Option<&Ends>) -> Ends {
     w.arbiter("replay");
     let to_sender = senders.map(|s| Outlet::new(&s.l4_flow_log, "L4FlowLog(TaggedFlow)"));
     let (k, tally) = (kept.l4_flow_logs.clone(), kept.tally.clone());
-    let l4_flow_log = w.stage("replay.l4_flow_log", block(QUEUE), None, to_sender.into(), move || {
-        let tally = tally.clone();
-        Collect::new(k.clone(), Arc::new(move |f: &TaggedFlow| tally.flow_log(f)))
-    });
+    let l4_flow_log = w.stage(
+        "replay.l4_flow_log",
+        block(QUEUE),
+        None,
+        to_sender.into(),
+        move || {
+            let tally = tally.clone();
+            Collect::new(k.clone(), Arc::new(move |f: &TaggedFlow| tally.flow_log(f)))
+        },
+    );
     let to_sender = senders.map(|s| Outlet::new(&s.metrics, "Metrics(Document)"));
     let (k, tally) = (kept.documents.clone(), kept.tally.clone());
-    let metrics = w.stage("replay.document", block(QUEUE), None, to_sender.into(), move || {
-        let tally = tally.clone();
-        Collect::new(k.clone(), Arc::new(move |_: &Document| tally.document()))
-    });
-    Ends { metrics, l4_flow_log }
+    let metrics = w.stage(
+        "replay.document",
+        block(QUEUE),
+        None,
+        to_sender.into(),
+        move || {
+            let tally = tally.clone();
+            Collect::new(k.clone(), Arc::new(move |_: &Document| tally.document()))
+        },
+    );
+    Ends {
+        metrics,
+        l4_flow_log,
+    }
 }
 
 fn taps(w: &mut Wiring, kept: &Wanted) -> Taps {
     w.group("replay");
     w.arbiter("replay");
     let trace = kept.traces.clone().map(|k| {
-        w.stage("replay.trace", block(QUEUE), None, OptionalOutlet::none(),
+        w.stage(
+            "replay.trace",
+            block(QUEUE),
+            None,
+            OptionalOutlet::none(),
             move || Collect::new(Some(k.clone()), Arc::new(|_: &PerfTrace| {})),
         )
     });

@@ -39,7 +39,9 @@ fn take(mut from: TcpStream, taken: &Taken) -> io::Result<()> {
         let mut rest = body.as_slice();
         while let Some((len, after)) = rest.split_first_chunk::<4>() {
             taken.messages.fetch_add(1, Relaxed);
-            rest = after.get(u32::from_le_bytes(*len) as usize..).unwrap_or_default();
+            rest = after
+                .get(u32::from_le_bytes(*len) as usize..)
+                .unwrap_or_default();
         }
     }
 }
@@ -48,8 +50,12 @@ pub(crate) fn run() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("web.pcap");
     eprintln!("making 5,000,000 packets of 200,000 concurrent flows ...");
-    let options = WorkloadOptions { snap_len: SNAP_LEN, ..WorkloadOptions::default() };
-    let counts = Workload::new(options).write_to(BufWriter::with_capacity(1 << 20, File::create(&path)?))?;
+    let options = WorkloadOptions {
+        snap_len: SNAP_LEN,
+        ..WorkloadOptions::default()
+    };
+    let counts =
+        Workload::new(options).write_to(BufWriter::with_capacity(1 << 20, File::create(&path)?))?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -66,19 +72,25 @@ pub(crate) fn run() -> io::Result<()> {
         }
     });
 
-    println!("{:<44} {:>9} {:>9} {:>9}", "L4 line, web: 5 M packets, 200 k flows", "min", "median", "max");
+    println!(
+        "{:<44} {:>9} {:>9} {:>9}",
+        "L4 line, web: 5 M packets, 200 k flows", "min", "median", "max"
+    );
     let mut speeds = vec![];
     let mut rows = 0;
     for _ in 0..RUNS {
         let (before, messages) = (cpu::of_children()?, taken.messages.load(Relaxed));
-        let status = Command::new(program("flowstage-agent", "FLOWSTAGE_AGENT").map_err(io::Error::other)?)
-            .args(["replay", "--format", "jsonl", "--keep-time", "--sink"])
-            .arg(format!("tcp://{address}"))
-            .arg(&path)
-            .stdout(Stdio::null())
-            .status()?;
+        let status =
+            Command::new(program("flowstage-agent", "FLOWSTAGE_AGENT").map_err(io::Error::other)?)
+                .args(["replay", "--format", "jsonl", "--keep-time", "--sink"])
+                .arg(format!("tcp://{address}"))
+                .arg(&path)
+                .stdout(Stdio::null())
+                .status()?;
         if !status.success() {
-            return Err(io::Error::other(format!("flowstage-agent replay: {status}")));
+            return Err(io::Error::other(format!(
+                "flowstage-agent replay: {status}"
+            )));
         }
         speeds.push(counts.packets as f64 / 1e6 / cpu::of_children()?.since(before).total());
         rows = taken.messages.load(Relaxed) - messages;

@@ -50,9 +50,9 @@ pub struct ExpectedFlow {
     pub byte_tx: u64,
     /// Bytes on the wire.
     pub byte_rx: u64,
-    /// Bytes from the IP header on.
+    /// Bytes after the IP header: transport header and payload, by the IP header's length field.
     pub l3_byte_tx: u64,
-    /// Bytes from the IP header on.
+    /// Bytes after the IP header: transport header and payload, by the IP header's length field.
     pub l3_byte_rx: u64,
     /// Payload bytes.
     pub l4_byte_tx: u64,

@@ -203,7 +203,8 @@ mod tests {
             } else {
                 8
             };
-            let payload = l3 - (l4 as u64 - 14) - header;
+            let l3 = l3 - (l4 as u64 - 14);
+            let payload = l3 - header;
             let key = (ip[0], port(l4), ip[1], port(l4 + 2));
             let sum = seen.entry(key).or_default();
             sum.0 += 1;

@@ -183,8 +183,8 @@ struct Count {
 
 impl Count {
     fn packet(&mut self, side: usize, flags: u8, payload: u32) {
-        let l3 = self.header + tcp_header(flags) + payload;
-        let wire = ETHERNET + l3;
+        let l3 = tcp_header(flags) + payload;
+        let wire = ETHERNET + self.header + l3;
         let wire = if self.pad { wire.max(MIN_FRAME) } else { wire };
         for (sum, n) in [
             (&mut self.packets, 1),

@@ -52,9 +52,9 @@ impl UdpFlow {
 
     /// What is to be found, by arithmetic on the definition.
     pub(super) fn expect(&self, start_us: u64, pad: bool) -> ExpectedFlow {
-        let header = ip_header(self.client.ip()) + UDP_HEADER;
+        let header = ip_header(self.client.ip());
         let wire = |payload: u32| {
-            let n = ETHERNET + header + payload;
+            let n = ETHERNET + header + UDP_HEADER + payload;
             u64::from(if pad { n.max(MIN_FRAME) } else { n })
         };
         let requests = || self.exchanges.iter().map(|d| d.request);
@@ -89,8 +89,8 @@ impl UdpFlow {
             packet_rx: packets[1],
             byte_tx: requests().map(wire).sum(),
             byte_rx: answers().map(|(_, n)| wire(n)).sum(),
-            l3_byte_tx: l4[0] + packets[0] * u64::from(header),
-            l3_byte_rx: l4[1] + packets[1] * u64::from(header),
+            l3_byte_tx: l4[0] + packets[0] * u64::from(UDP_HEADER),
+            l3_byte_rx: l4[1] + packets[1] * u64::from(UDP_HEADER),
             l4_byte_tx: l4[0],
             l4_byte_rx: l4[1],
             rtt_us: None,

@@ -11,7 +11,10 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn shared(stats: &Arc<Stats>) -> Arc<Self> {
-        Arc::new(Self { frames: Mutex::default(), stats: Arc::clone(stats) })
+        Arc::new(Self {
+            frames: Mutex::default(),
+            stats: Arc::clone(stats),
+        })
     }
 
     fn frames(&self) -> MutexGuard<'_, VecDeque<Arc<Frame>>> {

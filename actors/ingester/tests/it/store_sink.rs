@@ -19,8 +19,20 @@ type Writer = DbWriter<FlowMetricsTables, MockStore>;
 
 fn rows(single: usize, edge: usize) -> FlowMetricRows {
     let mut rows = FlowMetricRows::default();
-    rows.network_1s.resize(single, NetworkRow { time_s: NOW, ..NetworkRow::default() });
-    rows.network_map_1s.resize(edge, NetworkMapRow { time_s: NOW, ..NetworkMapRow::default() });
+    rows.network_1s.resize(
+        single,
+        NetworkRow {
+            time_s: NOW,
+            ..NetworkRow::default()
+        },
+    );
+    rows.network_map_1s.resize(
+        edge,
+        NetworkMapRow {
+            time_s: NOW,
+            ..NetworkMapRow::default()
+        },
+    );
     rows
 }
 
