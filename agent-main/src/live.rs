@@ -6,7 +6,7 @@ use capture::{DEFAULT_INTERFACES, Exclude, RingOptions, Selection, interfaces};
 use observe::{Inlet, Observatory, PlainStats, Readiness};
 use proto::stats::Stats;
 use service::{Page, asked_to_end, finish, hostname, log_to_stderr, say};
-use stage::{Clock, Supervision, Topology, Wiring};
+use stage::{Clock, NodeKind, Supervision, Topology, Wiring};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -105,10 +105,10 @@ async fn serve(c: AgentConfig) -> Result<ExitCode, String> {
         started_unix_ms: Clock::System.unix_ms(),
     }));
     let page_end = page.serve(observatory, axum::Router::new())?;
-    say(&format!(
-        "status http://{page_address}/\ncapturing on {}",
-        captured.join(", ")
-    ));
+    say(&format!("status http://{page_address}/"));
+    if first_pull(pipeline.topology()).await {
+        say(&format!("capturing on {}", captured.join(", ")));
+    }
 
     let failed = tokio::select! {
         v = pipeline.ended() => Some(v),
@@ -121,6 +121,21 @@ async fn serve(c: AgentConfig) -> Result<ExitCode, String> {
     let report = pipeline.shutdown(DRAIN).await;
     let _ = page_end.send(());
     Ok(finish(&report, failed.as_ref()))
+}
+
+/// Waits until the Dispatcher has come back from its first pull, which opens the rings: packets are seen from then on.
+async fn first_pull(topology: &Topology) -> bool {
+    for _ in 0..1000 {
+        let all = topology.snapshot();
+        let Some(dispatcher) = all.iter().find(|s| s.kind == NodeKind::Source) else {
+            return false;
+        };
+        if dispatcher.busy_ns > 0 {
+            return dispatcher.restarts == 0;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    false
 }
 
 fn selection(c: &AgentConfig) -> Result<Selection, String> {

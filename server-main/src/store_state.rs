@@ -2,11 +2,12 @@
 use ingester::StoreHandle;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use store::ClickHouse;
 
 /// How often the store is asked.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long it may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is wrong with the store; `None` when it answers.
 #[derive(Clone)]
@@ -33,11 +34,7 @@ impl StoreState {
                 let client = store.borrow().clone();
                 let wrong = match client {
                     None => Some(NOT_UP.to_owned()),
-                    Some(c) => match tokio::time::timeout(PATIENCE, c.ping()).await {
-                        Ok(Ok(())) => None,
-                        Ok(Err(e)) => Some(e.to_string()),
-                        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
-                    },
+                    Some(c) => ask(&c, seen.wrong().is_some()).await,
                 };
                 seen.set(wrong);
                 tokio::time::sleep(EVERY).await;
@@ -66,5 +63,23 @@ impl StoreState {
             _ => {}
         }
         *now = wrong;
+    }
+}
+
+/// What is wrong with the store now. One that was away is given its tables first, so that it can be queried before
+/// the first row has come.
+async fn ask(store: &ClickHouse, was_away: bool) -> Option<String> {
+    let answer = async {
+        store.ping().await?;
+        if was_away {
+            store.ensure_schema().await
+        } else {
+            Ok(())
+        }
+    };
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(())) => None,
+        Ok(Err(e)) => Some(e.to_string()),
+        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }

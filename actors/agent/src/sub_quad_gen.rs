@@ -193,7 +193,7 @@ impl SubQuadGen {
                 interval,
                 flows,
                 complete,
-            })
+            });
         });
     }
 

@@ -274,64 +274,47 @@ fn measure(what: &str, seconds: u64, messages: u64, bytes: u64, mut round: impl 
     );
 }
 
-/// The stages between a frame and an encoded block, called by hand.
-struct Line<D, W: Stage> {
-    receiver: Receiver,
-    decoder: D,
-    writer: W,
-    sink: W::Out,
-}
-
-fn run_line<D, T>(what: &str, seconds: u64, frames: &[Frame], messages: u64, decoder: D)
+/// Calls the stages between a frame and an encoded block by hand.
+fn run_line<D, T>(what: &str, seconds: u64, frames: &[Frame], messages: u64, mut decoder: D)
 where
     D: Stage<In = MessageBatch, Out = Outlet<T::Rows>>,
     T: Tables,
 {
     let cx = TestCx::new();
-    let sink = StoreSink::new(NoStore, "bench", Shutdown::default(), Clock::System);
-    let receiver = Receiver::new(ReceiverConfig::default(), Agents::default());
-    let writer = DbWriter::<T, NoStore>::new(&DbWriterConfig::default());
-    let mut line = Line {
-        receiver,
-        decoder,
-        writer,
-        sink,
-    };
+    let mut sink = StoreSink::new(NoStore, "bench", Shutdown::default(), Clock::System);
+    let mut receiver = Receiver::new(ReceiverConfig::default(), Agents::default());
+    let mut writer = DbWriter::<T, NoStore>::new(&DbWriterConfig::default());
     let (mut batches, batches_in) = probe();
     let (mut rows, rows_in) = probe();
     let (mut blocks, mut block_bytes, mut block_rows) = (0u64, 0u64, 0u64);
     let bytes = frames.iter().map(|f| f.body.len() as u64).sum();
     measure(what, seconds, messages, bytes, || {
         for frame in frames {
-            line.receiver
+            receiver
                 .handle(Frames(vec![frame.clone()]), &mut batches, &cx.cx())
                 .unwrap();
             batches.flush(&mut 0);
             for batch in taken(&batches_in) {
-                line.decoder.handle(batch, &mut rows, &cx.cx()).unwrap();
+                decoder.handle(batch, &mut rows, &cx.cx()).unwrap();
             }
             rows.flush(&mut 0);
             for r in taken(&rows_in) {
-                line.writer.handle(r, &mut line.sink, &cx.cx()).unwrap();
+                writer.handle(r, &mut sink, &cx.cx()).unwrap();
             }
-            for b in line.sink.pending() {
+            for b in sink.pending() {
                 blocks += 1;
                 block_bytes += b.body.len() as u64;
                 block_rows += b.rows;
             }
-            line.sink.clear();
+            sink.clear();
         }
     });
-    assert_eq!(stage_losses(&cx), 0, "every message became a row");
+    assert_eq!(cx.counters().losses(), 0, "every message became a row");
     println!(
         "{:<44} {blocks} blocks, {} bytes a row",
         "",
         block_bytes / block_rows.max(1)
     );
-}
-
-fn stage_losses(cx: &TestCx) -> u64 {
-    cx.counters().losses()
 }
 
 fn generated<M: Message + Default>(what: &str, seconds: u64, frames: &[Frame], messages: u64) {

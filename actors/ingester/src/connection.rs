@@ -177,7 +177,7 @@ impl Connection {
                             });
                         }
                         Split::Discarded(header) => {
-                            self.stats.unknown_type.add(header.message_type, 1)
+                            self.stats.unknown_type.add(header.message_type, 1);
                         }
                         Split::Empty(_) => count(&self.stats.empty_frames),
                     }

@@ -25,6 +25,7 @@ mod flow_log_decoder;
 mod flow_log_row;
 mod flow_metric_rows;
 mod flow_metrics_decoder;
+mod flow_perf_wire;
 mod flow_wire;
 mod frame;
 mod framing;

@@ -114,7 +114,7 @@ mod tests {
     fn split(body: &[u8]) -> (Vec<Vec<u8>>, Result<(), BadElement>) {
         let mut all = vec![];
         let end = split_messages(body, |r| {
-            all.push(body[r.start as usize..r.end as usize].to_vec())
+            all.push(body[r.start as usize..r.end as usize].to_vec());
         });
         (all, end)
     }

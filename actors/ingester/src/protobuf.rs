@@ -287,9 +287,9 @@ mod tests {
         let mut found = None;
         while let Some(key) = r.key().unwrap() {
             if key == int(5) {
-                found = Some(r.varint().unwrap())
+                found = Some(r.varint().unwrap());
             } else {
-                r.skip(key).unwrap()
+                r.skip(key).unwrap();
             }
         }
         assert_eq!(found, Some(300));

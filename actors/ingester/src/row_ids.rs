@@ -44,9 +44,10 @@ mod tests {
     #[test]
     fn ids_are_made_of_time_server_and_counter() {
         let ids = RowIds::new(0x405);
+        let shared = ids.clone();
         let first = ids.take(3);
         assert_eq!(
-            ids.clone().take(1),
+            shared.take(1),
             first.wrapping_add(3),
             "clones go on counting"
         );

@@ -131,7 +131,7 @@ impl EngineOutlet {
             Some(Err(e)) => self.say(&format!("the embedded engine cannot be waited for: {e}")),
             None => match child.terminate(END_PATIENCE).await {
                 Ok(exit) if exit.killed => {
-                    self.say("the embedded engine did not end in time and was killed")
+                    self.say("the embedded engine did not end in time and was killed");
                 }
                 Ok(_) => tracing::info!("embedded engine has ended in order"),
                 Err(e) => self.say(&format!("the embedded engine cannot be ended: {e}")),

@@ -228,7 +228,7 @@ impl<B: BlockStore> Link<B> {
                     return self.reject(owed, &refusal);
                 }
                 Err(Failure::Insert(cause) | Failure::Schema(cause)) => {
-                    self.failed(&owed, &cause).await
+                    self.failed(&owed, &cause).await;
                 }
             }
             tokio::select! {

@@ -291,7 +291,7 @@ mod tests {
                 piece.append(&NetworkRow {
                     time_s,
                     ..NetworkRow::default()
-                })
+                });
             });
             let mut bytes = vec![];
             piece.encode(&mut bytes);

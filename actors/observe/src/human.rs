@@ -6,6 +6,8 @@ pub fn count(n: f64) -> String {
     if !n.is_finite() {
         return "-".into();
     }
+    // The sum of no numbers is -0.0.
+    let n = n + 0.0;
     if n < 0.0 {
         return format!("-{}", count(-n));
     }

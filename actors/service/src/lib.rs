@@ -7,7 +7,7 @@ mod page;
 pub use ending::{asked_to_end, finish};
 pub use page::Page;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 
 /// Sends the log to standard error, filtered by `level`: a level, or a filter such as `info,store=debug`.
@@ -20,6 +20,7 @@ pub fn log_to_stderr(level: &str) -> Result<(), String> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     Ok(())
 }
