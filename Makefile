@@ -4,7 +4,7 @@ CARGO_TARGET_DIR ?= $(FLOWSTAGE_CACHE)/target
 export FLOWSTAGE_CACHE CARGO_TARGET_DIR
 export PATH := $(FLOWSTAGE_CACHE)/tools/bin:$(PATH)
 
-TEST_LINTS = -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::indexing_slicing -A missing_docs
+TEST_LINTS = -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::indexing_slicing -A missing_docs -A clippy::type_complexity -A clippy::redundant_clone
 
 .PHONY: help demo test lint bench fmt docs clean
 

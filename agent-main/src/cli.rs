@@ -1,9 +1,8 @@
 //! Commands of `flowstage-agent`.
 use crate::config::AgentConfig;
 use crate::{live, replay};
-use clap::{Args, Parser, Subcommand};
-use settings::SettingsError;
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
+use service::{Config, ConfigArgs, ConfigCommand, config_command};
 use std::process::ExitCode;
 
 /// Turns the packets of this host into flow metrics and flow logs, and sends them to a Flowstage server.
@@ -39,47 +38,13 @@ enum Document {
     Configuration,
 }
 
-/// Where the configuration comes from: file, then environment, then flags.
-#[derive(Args, Clone, Debug, Default)]
-pub struct ConfigArgs {
-    /// Configuration file (YAML).
-    #[arg(long, env = "FLOWSTAGE_AGENT_CONFIG_FILE")]
-    pub config: Option<PathBuf>,
-    /// Sets one key, over file and environment; may be given more than once.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::key_value)]
-    pub set: Vec<(String, String)>,
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Check it: exit 0 if an agent would start with it.
-    Validate(ConfigArgs),
-    /// Print it as it is in effect, defaults and all.
-    Show(ConfigArgs),
-    /// Print its JSON schema.
-    Schema,
-}
-
-/// Loads the configuration.
-///
-/// # Errors
-/// Names the file and line, variable or flag that is wrong, and what it should be.
-pub fn load(args: &ConfigArgs) -> Result<AgentConfig, SettingsError> {
-    settings::load(
-        args.config.as_deref(),
-        "FLOWSTAGE_AGENT",
-        service::environment(),
-        &args.set,
-    )
-}
-
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run(args) => load(&args).map_err(|e| e.to_string()).and_then(live::run),
+        Command::Run(args) => AgentConfig::load(&args).and_then(live::run),
         Command::Replay(args) => return replay::replay(&args),
-        Command::Config { what } => config(&what),
+        Command::Config { what } => config_command::<AgentConfig>(&what),
         Command::Docs {
             what: Document::Configuration,
         } => {
@@ -94,27 +59,6 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn config(what: &ConfigCommand) -> Result<ExitCode, String> {
-    match what {
-        ConfigCommand::Validate(args) => {
-            live::check(&load(args).map_err(|e| e.to_string())?)?;
-            println!("the configuration is valid");
-        }
-        ConfigCommand::Show(args) => {
-            let c = load(args).map_err(|e| e.to_string())?;
-            print!(
-                "{}",
-                serde_saphyr::to_string(&c).map_err(|e| e.to_string())?
-            );
-        }
-        ConfigCommand::Schema => {
-            let text = serde_json::to_string_pretty(&settings::schema::<AgentConfig>());
-            println!("{}", text.map_err(|e| e.to_string())?);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn document() -> String {

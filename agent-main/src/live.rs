@@ -5,7 +5,7 @@ use agent::{Counters, DispatcherConfig, HostEnds, RingSource, RingSourceConfig};
 use capture::{DEFAULT_INTERFACES, Exclude, RingOptions, Selection, interfaces};
 use observe::{Inlet, Observatory, PlainStats, Readiness};
 use proto::stats::Stats;
-use service::{Page, asked_to_end, finish, hostname, log_to_stderr, say};
+use service::{Config, Page, asked_to_end, finish, hostname, log_to_stderr, say};
 use stage::{Clock, NodeKind, Supervision, Topology, Wiring};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,23 +17,25 @@ const DRAIN: Duration = Duration::from_secs(24);
 /// Bytes of one block of a capture ring.
 const BLOCK: usize = 1 << 20;
 
-/// What of a configuration can be wrong beyond the types of its values.
-pub(crate) fn check(c: &AgentConfig) -> Result<(), String> {
-    if !(1..=64_000).contains(&c.agent.id) {
-        return Err(format!("agent.id: {} is not in 1..=64000", c.agent.id));
+impl Config for AgentConfig {
+    const PREFIX: &'static str = "FLOWSTAGE_AGENT";
+
+    fn check(&self) -> Result<(), String> {
+        if !(1..=64_000).contains(&self.agent.id) {
+            return Err(format!("agent.id: {} is not in 1..=64000", self.agent.id));
+        }
+        if self.capture.snap_len < 128 {
+            return Err(format!(
+                "capture.snap_len: {} bytes hold no headers; want 128 or more",
+                self.capture.snap_len
+            ));
+        }
+        selection(self).map(|_| ())
     }
-    if c.capture.snap_len < 128 {
-        return Err(format!(
-            "capture.snap_len: {} bytes hold no headers; want 128 or more",
-            c.capture.snap_len
-        ));
-    }
-    selection(c).map(|_| ())
 }
 
 /// Runs the agent until it is told to end.
 pub(crate) fn run(c: AgentConfig) -> Result<ExitCode, String> {
-    check(&c)?;
     log_to_stderr(&c.log.level)?;
     actix::System::new().block_on(serve(c))
 }

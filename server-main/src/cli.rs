@@ -1,9 +1,8 @@
 //! Commands of `flowstage-server`.
 use crate::config::ServerConfig;
 use crate::{docs, query, run};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use settings::SettingsError;
-use std::path::PathBuf;
+use clap::{Parser, Subcommand, ValueEnum};
+use service::{Config, ConfigArgs, ConfigCommand, config_command};
 use std::process::ExitCode;
 
 /// Takes in what Flowstage agents send, stores it in ClickHouse, and shows the pipeline that does it.
@@ -38,27 +37,6 @@ enum Command {
     },
 }
 
-/// Where the configuration comes from: file, then environment, then flags.
-#[derive(Args, Clone, Debug, Default)]
-pub struct ConfigArgs {
-    /// Configuration file (YAML).
-    #[arg(long, env = "FLOWSTAGE_SERVER_CONFIG_FILE")]
-    pub config: Option<PathBuf>,
-    /// Sets one key, over file and environment; may be given more than once.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::key_value)]
-    pub set: Vec<(String, String)>,
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Check it: exit 0 if a server would start with it.
-    Validate(ConfigArgs),
-    /// Print it as it is in effect, defaults and all.
-    Show(ConfigArgs),
-    /// Print its JSON schema.
-    Schema,
-}
-
 /// Format of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -70,27 +48,14 @@ pub enum Format {
     Json,
 }
 
-/// Loads the configuration.
-///
-/// # Errors
-/// Names the file and line, variable or flag that is wrong, and what it should be.
-pub fn load(args: &ConfigArgs) -> Result<ServerConfig, SettingsError> {
-    settings::load(
-        args.config.as_deref(),
-        "FLOWSTAGE_SERVER",
-        service::environment(),
-        &args.set,
-    )
-}
-
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run(args) => load(&args).map_err(|e| e.to_string()).and_then(run::run),
+        Command::Run(args) => ServerConfig::load(&args).and_then(run::run),
         Command::Query(args) => query::query(&args),
         Command::Top(args) => query::top(&args),
-        Command::Config { what } => config(&what),
+        Command::Config { what } => config_command::<ServerConfig>(&what),
         Command::Store(args) => run::store(args),
         Command::Docs { what } => docs::print(what),
     };
@@ -101,29 +66,4 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn config(what: &ConfigCommand) -> Result<ExitCode, String> {
-    match what {
-        ConfigCommand::Validate(args) => {
-            let c = load(args).map_err(|e| e.to_string())?;
-            run::check(&c)?;
-            println!("the configuration is valid");
-        }
-        ConfigCommand::Show(args) => {
-            let mut c = load(args).map_err(|e| e.to_string())?;
-            if !c.store.password.is_empty() {
-                "(set)".clone_into(&mut c.store.password);
-            }
-            print!(
-                "{}",
-                serde_saphyr::to_string(&c).map_err(|e| e.to_string())?
-            );
-        }
-        ConfigCommand::Schema => {
-            let text = serde_json::to_string_pretty(&settings::schema::<ServerConfig>());
-            println!("{}", text.map_err(|e| e.to_string())?);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }

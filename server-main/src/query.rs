@@ -1,9 +1,11 @@
 //! `query` and `top`: questions to a server from the terminal.
-use crate::cli::{ConfigArgs, Format, load};
+use crate::cli::Format;
+use crate::config::ServerConfig;
 use crate::http_client::{Unanswered, request};
 use bytes::Bytes;
 use clap::Args;
 use hyper::Method;
+use service::{Config, ConfigArgs};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,7 +57,7 @@ fn clickhouse_format(f: Format) -> &'static str {
 }
 
 pub(crate) fn query(args: &QueryArgs) -> Result<ExitCode, String> {
-    let config = load(&args.config).map_err(|e| e.to_string())?;
+    let config = ServerConfig::load(&args.config)?;
     // A data folder that was named is meant; a server is asked only if none was.
     let ask_server = args.data_dir.is_none() || args.server.is_some();
     if ask_server {
@@ -105,7 +107,7 @@ fn print(body: &[u8]) -> Result<ExitCode, String> {
 }
 
 pub(crate) fn top(args: &TopArgs) -> Result<ExitCode, String> {
-    let config = load(&args.config).map_err(|e| e.to_string())?;
+    let config = ServerConfig::load(&args.config)?;
     let base = args
         .server
         .clone()

@@ -7,7 +7,7 @@ use ingester::{
     CurrentStore, EngineOutlet, Listener, ListenerConfig, StoreHandle, StoreKeeper, StoreProcess,
 };
 use observe::{Observatory, Readiness};
-use service::{Page, asked_to_end, cannot_listen, finish, hostname, log_to_stderr, say};
+use service::{Config, Page, asked_to_end, cannot_listen, finish, hostname, log_to_stderr, say};
 use stage::{Clock, Pipeline, Supervision, Wiring};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -49,13 +49,22 @@ pub(crate) fn store(args: StoreArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What of a configuration can be wrong beyond the types of its values.
-pub(crate) fn check(c: &ServerConfig) -> Result<(), String> {
-    store_config(&c.store)?;
-    if c.store.url.is_empty() {
-        embedded_process(c).map(|_| ())
-    } else {
-        client(c).map(|_| ())
+impl Config for ServerConfig {
+    const PREFIX: &'static str = "FLOWSTAGE_SERVER";
+
+    fn check(&self) -> Result<(), String> {
+        store_config(&self.store)?;
+        if self.store.url.is_empty() {
+            Ok(())
+        } else {
+            client(self).map(|_| ())
+        }
+    }
+
+    fn hide_secrets(&mut self) {
+        if !self.store.password.is_empty() {
+            "(set)".clone_into(&mut self.store.password);
+        }
     }
 }
 
@@ -66,7 +75,6 @@ pub(crate) fn run(config: ServerConfig) -> Result<ExitCode, String> {
 }
 
 async fn serve(c: ServerConfig) -> Result<ExitCode, String> {
-    check(&c)?;
     let page = Page::bind("http.listen", c.http.listen)?;
     let page_address = page.address();
     service::warn_if_public("http.listen", c.http.listen);

@@ -5,7 +5,7 @@ use crate::watermark::{Moved, Watermark};
 use crate::{FlowBatch, FlowLogBatch};
 use ahash::RandomState;
 use hashbrown::HashTable;
-use messages::{ObservationPoint, TaggedFlow};
+use messages::{L4Perf, ObservationPoint, TaggedFlow};
 use stage::{Cx, Held, Outlet, Stage, StageError};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -103,15 +103,22 @@ impl FlowAggr {
 
     fn add(&mut self, flows: &[TaggedFlow], out: &mut Outlet<FlowLogBatch>) {
         for group in flows.chunks(AHEAD) {
+            // As in SubQuadGen: loads of many flows are waited for together.
             let mut found = [(0, None); AHEAD];
-            let mut touched = 0;
             for (f, slot) in group.iter().zip(&mut found) {
                 let hash = self.hash.hash_one(f.flow_id);
-                let at = self.find(hash, f.flow_id);
-                *slot = (hash, at);
+                *slot = (hash, self.find(hash, f.flow_id));
+            }
+            let mut touched = 0;
+            for (_, at) in found.iter().take(group.len()) {
                 if let Some(o) = at.and_then(|at| self.flows.get(at)) {
-                    touched ^=
-                        o.end_s ^ o.flow.start_ns ^ o.flow.peers[0].packets ^ o.flow.peers[1].bytes;
+                    let [c, s] = &o.flow.peers;
+                    touched ^= o.end_s
+                        ^ o.flow.start_ns
+                        ^ c.packets
+                        ^ s.packets
+                        ^ s.last_ns
+                        ^ o.flow.key.tap_port;
                 }
             }
             black_box(touched);
@@ -278,22 +285,30 @@ fn minute_start(f: &TaggedFlow) -> u64 {
 fn merge(flow: &mut TaggedFlow, later: &TaggedFlow) {
     if is_reversed(flow, later) {
         reverse(flow);
+        flow.key = later.key;
     }
     for (p, l) in flow.peers.iter_mut().zip(&later.peers) {
         p.merge(l);
     }
     match (&mut flow.perf, &later.perf) {
+        // Most seconds of most flows have nothing to say about performance.
+        (Some(_), Some(l)) if *l == L4Perf::default() => {}
         (Some(p), Some(l)) => p.merge(l),
         (p @ None, l) => *p = *l,
         (Some(_), None) => {}
     }
-    let (is_new, peers, perf) = (flow.is_new || later.is_new, flow.peers, flow.perf);
-    *flow = TaggedFlow {
-        is_new,
-        peers,
-        perf,
-        ..*later
-    };
+    flow.end_ns = later.end_ns;
+    flow.duration_ns = later.duration_ns;
+    flow.stat_time_s = later.stat_time_s;
+    flow.close_type = later.close_type;
+    flow.observation_point = later.observation_point;
+    flow.is_new |= later.is_new;
+    flow.is_active_service = later.is_active_service;
+    flow.direction_score = later.direction_score;
+    flow.syn_seq = later.syn_seq;
+    flow.synack_seq = later.synack_seq;
+    flow.last_keepalive_seq = later.last_keepalive_seq;
+    flow.last_keepalive_ack = later.last_keepalive_ack;
 }
 
 /// The later report has found out that client and server are the other way round.

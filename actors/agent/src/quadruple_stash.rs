@@ -108,15 +108,20 @@ impl QuadrupleStash {
         self.quadruples.len()
     }
 
-    /// Brings near what [`QuadrupleStash::add`] of the same hash will need.
+    /// The number of the quadruple that `hash` most likely has, to be used with [`QuadrupleStash::touch`].
     #[inline]
-    pub(crate) fn touch(&self, hash: u64) -> u64 {
-        self.quadruples.touch(hash, |q| {
-            q.meter.packet_tx
-                ^ q.meter.rtt_server.sum
-                ^ q.meter.retrans_tx
-                ^ q.meter.server_syn_miss
-                ^ q.meter.flow_load
+    pub(crate) fn guess(&self, hash: u64) -> u32 {
+        self.quadruples.guess(hash)
+    }
+
+    /// Brings near what [`QuadrupleStash::add`] will need of a quadruple.
+    #[inline]
+    pub(crate) fn touch(&self, at: u32) -> u64 {
+        self.quadruples.touch(at, |q| {
+            u64::from(q.key.server_port)
+                ^ q.meter.packet_tx
+                ^ q.meter.closed_flow
+                ^ u64::from(q.meter.direction_score)
         })
     }
 

@@ -94,15 +94,20 @@ impl<T: Keyed> Stash<T> {
         }
     }
 
-    /// Brings the memory of the entry that `hash` most likely has near. It returns something of it so that the
-    /// compiler cannot leave the read away; many calls in a row wait for memory together.
+    /// The number of the entry that `hash` most likely has; to be used with [`Stash::touch`].
     #[inline]
-    pub(crate) fn touch(&self, hash: u64, read: impl FnOnce(&T) -> u64) -> u64 {
+    pub(crate) fn guess(&self, hash: u64) -> u32 {
         let tag = (hash >> 32) as u32;
         self.index
             .find(hash_of_tag(tag), |s| s.tag == tag)
-            .and_then(|s| get(&self.chunks, s.at))
-            .map_or(0, read)
+            .map_or(u32::MAX, |s| s.at)
+    }
+
+    /// Brings an entry's memory near. It returns something of it so that the compiler cannot leave the read away;
+    /// many calls in a row wait for memory together.
+    #[inline]
+    pub(crate) fn touch(&self, at: u32, read: impl FnOnce(&T) -> u64) -> u64 {
+        get(&self.chunks, at).map_or(0, read)
     }
 
     /// Empties it into `emit`, in batches of [`CHUNK`] in the order in which the entries came. The second argument

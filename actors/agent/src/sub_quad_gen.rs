@@ -55,6 +55,15 @@ pub struct SubQuadGen {
     pool: Pool<AccumulatedFlow>,
 }
 
+/// What is worked out of a flow ahead of adding it.
+#[derive(Clone, Copy, Default)]
+struct Ahead {
+    key: QuadrupleKey,
+    hash: u64,
+    window: usize,
+    guess: u32,
+}
+
 impl SubQuadGen {
     /// One without any window open.
     #[must_use]
@@ -90,36 +99,45 @@ impl SubQuadGen {
         Some(self.floor(first.min(promised.max(earliest))))
     }
 
+    fn window(&self, at: usize) -> Option<&QuadrupleStash> {
+        self.windows.get(at)?.as_ref()
+    }
+
     fn add(&mut self, flows: &[TaggedFlow], out: &mut Outlet<AccumulatedBatch>, cx: &Cx<'_>) {
         let Some(mut start) = self.start_s.or_else(|| self.open(flows)) else {
             return;
         };
         self.start_s = Some(start);
+        let length = self.length();
         let (mut late, mut too_many) = (0, 0);
+        let mut ahead = [Ahead::default(); AHEAD];
         for group in flows.chunks(AHEAD) {
-            let mut keys = [(0, QuadrupleKey::default()); AHEAD];
+            // The stash is far larger than any cache: each pass starts the loads of all flows before the next one
+            // needs them, so that they are waited for together.
+            for (f, a) in group.iter().zip(&mut ahead) {
+                a.key = key_of(f);
+                a.hash = self.hasher.hash(&a.key);
+            }
+            for (f, a) in group.iter().zip(&mut ahead) {
+                a.window = (u64::from(f.stat_time_s).wrapping_sub(start) / length) as usize;
+                a.guess = self.window(a.window).map_or(u32::MAX, |w| w.guess(a.hash));
+            }
             let mut touched = 0;
-            for (f, slot) in group.iter().zip(&mut keys) {
-                let key = key_of(f);
-                let hash = self.hasher.hash(&key);
-                *slot = (hash, key);
-                let at = u64::from(f.stat_time_s).wrapping_sub(start) / self.length();
-                if let Some(Some(w)) = self.windows.get(at as usize) {
-                    touched ^= w.touch(hash);
-                }
+            for a in ahead.iter().take(group.len()) {
+                touched ^= self.window(a.window).map_or(0, |w| w.touch(a.guess));
             }
             black_box(touched);
-            for (f, (hash, key)) in group.iter().zip(&keys) {
+            for (f, Ahead { key, hash, .. }) in group.iter().zip(&ahead) {
                 let time = u64::from(f.stat_time_s);
                 if time < start {
                     late += 1;
                     continue;
                 }
-                if (time - start) / self.length() >= WINDOWS {
-                    start = self.floor(time) - (WINDOWS - 1) * self.length();
+                if (time - start) / length >= WINDOWS {
+                    start = self.floor(time) - (WINDOWS - 1) * length;
                     self.close_before(start, out);
                 }
-                let at = ((time - start) / self.length()) as usize;
+                let at = ((time - start) / length) as usize;
                 if self.windows.len() <= at {
                     self.windows.resize_with(at + 1, || None);
                 }

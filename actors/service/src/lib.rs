@@ -1,9 +1,11 @@
 //! What agent and server do alike around their pipelines: log, listen, show the page, end in order.
 #![forbid(unsafe_code)]
 
+mod config;
 mod ending;
 mod page;
 
+pub use config::{Config, ConfigArgs, ConfigCommand, config_command};
 pub use ending::{asked_to_end, finish};
 pub use page::Page;
 
@@ -56,22 +58,4 @@ pub fn warn_if_public(key: &str, address: SocketAddr) {
 pub fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map_or_else(|_| "unknown".to_owned(), |s| s.trim().to_owned())
-}
-
-/// Reads `KEY=VALUE`, as a flag that sets one key of the configuration gives it.
-///
-/// # Errors
-/// Shows the form that is wanted.
-pub fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
-        _ => Err("want KEY=VALUE, for example log.level=debug".to_owned()),
-    }
-}
-
-/// The environment's variables but those that name the configuration file, which are no keys of it.
-pub fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-        .filter(|(k, _)| !k.ends_with("_CONFIG_FILE"))
 }

@@ -5,10 +5,10 @@ mod one_file;
 mod summary;
 mod table;
 
-use crate::cli::{ConfigArgs, load};
 use crate::config::AgentConfig;
 use clap::{Args, ValueEnum};
 use one_file::{Sink, replay_file};
+use service::{Config, ConfigArgs};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
@@ -148,7 +148,7 @@ fn configuration(args: &ReplayArgs) -> Result<AgentConfig, String> {
             config: Some(file.clone()),
             set: vec![],
         };
-        return load(&given).map_err(|e| e.to_string());
+        return AgentConfig::load(&given);
     }
     let mut c = AgentConfig::default();
     c.flow_log.l4_throttle = 0;
