@@ -1,5 +1,4 @@
 //! A `flowstage-agent` under test: capturing, or replaying a file.
-use crate::deadline::wait_for;
 use crate::process::{Program, program, run};
 use crate::server::{clean, drained, rows, stats};
 use serde_json::Value;
@@ -70,12 +69,6 @@ impl Agent {
             .parse()
             .map_err(|e| format!("`status {status}`: {e}"))?;
         program.line("capturing on ", START)?;
-        wait_for("the capture to begin", START, || {
-            match program.logged("agent::ring_source").is_empty() {
-                false => Ok(()),
-                true => Err(program.output()),
-            }
-        })?;
         Ok(Self { program, status })
     }
 

@@ -239,6 +239,40 @@ pub fn stats(page: SocketAddr) -> Result<Value, String> {
     serde_json::from_str(&answer.body).map_err(|e| format!("{e}: {}", answer.body))
 }
 
+/// Items that a stage did not hand on, for whatever reason, in the statistics of a page.
+#[must_use]
+pub fn dropped(stats: &Value, stage: &str) -> u64 {
+    of_stage(stats, stage)
+        .flat_map(|s| s["dropped"].as_array().into_iter().flatten())
+        .filter_map(|d| number(&d["items"]))
+        .sum()
+}
+
+/// Items that a stage was offered since its start, in the statistics of a page.
+#[must_use]
+pub fn received(stats: &Value, stage: &str) -> u64 {
+    of_stage(stats, stage)
+        .filter_map(|s| number(&s["received"]))
+        .sum()
+}
+
+/// All instances of a stage of the page's own process.
+fn of_stage<'a>(stats: &'a Value, stage: &'a str) -> impl Iterator<Item = &'a Value> {
+    let is_meant = move |s: &&Value| {
+        s["agent"] == ""
+            && s["name"].as_str().is_some_and(|name| {
+                name.strip_prefix(stage).is_some_and(|rest| {
+                    rest.trim_start_matches('.').parse::<u16>().is_ok() || rest.is_empty()
+                })
+            })
+    };
+    stats["stages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(is_meant)
+}
+
 /// Lines of JSON.
 ///
 /// # Errors
@@ -274,4 +308,28 @@ pub(crate) fn clean(command: &mut Command) -> &mut Command {
         }
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_summed_over_the_instances_of_a_stage() {
+        let stats = serde_json::json!({"stages": [
+            {"agent": "", "name": "a.0", "received": 1, "dropped": [{"name": "rate_cap", "items": 5}]},
+            {"agent": "", "name": "a.1", "received": 2, "dropped": []},
+            {"agent": "", "name": "a.b", "received": 4, "dropped": []},
+            {"agent": "7", "name": "a.0", "received": 8, "dropped": []},
+        ]});
+        assert_eq!((received(&stats, "a"), dropped(&stats, "a")), (3, 5));
+        assert_eq!(received(&stats, "a.b"), 4);
+    }
+
+    #[test]
+    fn numbers_come_as_numbers_text_and_whole_floats() {
+        let values = serde_json::json!([5, "6", 7.0, 7.5, "x", null]);
+        let read: Vec<Option<u64>> = values.as_array().unwrap().iter().map(number).collect();
+        assert_eq!(read, [Some(5), Some(6), Some(7), None, None, None]);
+    }
 }

@@ -2,7 +2,7 @@
 use integration::agent::{Agent, AgentOptions};
 use integration::deadline::wait_for;
 use integration::requirement::{self, or_skip};
-use integration::server::{Server, ServerOptions, number};
+use integration::server::{Server, ServerOptions, dropped, received};
 use integration::traffic::{Done, Shop};
 use std::time::Duration;
 
@@ -57,17 +57,6 @@ fn flows(server: &Server, shop: &Shop) -> u64 {
     }
 }
 
-/// What both programs said was lost of flow logs, from their log at the end: `(agent, server)`.
-fn lost(lines: &[String]) -> u64 {
-    let items = |line: &String| {
-        line.split_whitespace()
-            .find_map(|w| w.strip_prefix("items="))
-            .and_then(|n| n.parse::<u64>().ok())
-            .unwrap_or(0)
-    };
-    lines.iter().map(items).sum()
-}
-
 #[test]
 fn the_agent_finds_a_server_that_was_restarted() {
     let needs = [requirement::libchdb(), requirement::root()];
@@ -97,20 +86,19 @@ fn the_agent_finds_a_server_that_was_restarted() {
     agent.program.still_runs().unwrap();
 
     // Every flow is stored, or counted where it was lost.
-    agent.program.signal("TERM").unwrap();
-    let status = agent.program.wait(integration::server::DRAIN).unwrap();
-    assert!(status.success(), "{}", agent.program.output());
-    let counted = lost(&agent.program.logged("did not get through"));
-    let stored = wait_for("all flows to be stored or counted", MINUTE, || match flows(
-        &server, &shop,
-    ) {
-        n if n + counted >= done.connections => Ok(n),
-        n => Err(format!(
-            "{n} stored, {counted} counted of {}",
-            done.connections
-        )),
+    let balance = wait_for("all flows to be stored or counted", MINUTE, || {
+        let stored = flows(&server, &shop);
+        let counted = dropped(&agent.stats()?, "uniform_sender.l4_flow_log");
+        if stored + counted >= done.connections {
+            Ok((stored, counted))
+        } else {
+            Err(format!(
+                "{stored} stored, {counted} counted of {}",
+                done.connections
+            ))
+        }
     });
-    let stored = stored
+    let (stored, _) = balance
         .map_err(|e| format!("{e}\n{}", agent.program.output()))
         .unwrap();
     assert!(
@@ -118,6 +106,7 @@ fn the_agent_finds_a_server_that_was_restarted() {
         "{stored} rows of {} flows",
         done.connections
     );
+    assert_eq!(agent.drain().unwrap(), 0);
     assert_eq!(server.drain().unwrap(), 0);
 }
 
@@ -180,17 +169,7 @@ fn an_agent_without_a_server_captures_waits_and_ends_in_order() {
     let done = shop.visit(5, 1).unwrap();
     let seen = wait_for("packets of the visits", MINUTE, || {
         let stats = agent.stats()?;
-        let packets = stats["stages"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|s| {
-                s["name"]
-                    .as_str()
-                    .is_some_and(|n| n.starts_with("flow_generator"))
-            })
-            .filter_map(|s| number(&s["received"]))
-            .sum::<u64>();
+        let packets = received(&stats, "flow_generator");
         // Handshake, request, answer and end of each.
         if packets >= done.connections * 8 {
             Ok(packets)

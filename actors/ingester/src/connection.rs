@@ -3,6 +3,7 @@
 use crate::listener_stats::{ListenerStats, count};
 use crate::{Frame, FrameSplitter, Frames, Hangup, Split, TypeSet};
 use messages::frame::{HeaderError, MessageType};
+use socket2::SockRef;
 use stage::{Mail, Port, Shutdown};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,16 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Bytes read at once. The buffer lives only while there is something to read: an idle connection has none.
 const READ_BYTES: usize = 64 << 10;
-/// Reads from a connection after an end was asked for, so that a sender that never stops cannot hold the end up:
-/// 32 MiB, more than a socket buffer and the largest frame.
-const DRAIN_READS: usize = 512;
-/// How long a connection must have nothing to be empty. It only has to be longer than no time: what has arrived is
-/// seen when the runtime looks at its sockets, which it does before it looks at the time.
-const DRAIN_WAIT: Duration = Duration::from_millis(5);
+/// Time that a peer has, after an end was asked for, to send what is on its way and to close its side.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The receivers that frames go to, by message type. Types without one are read and passed over.
 #[derive(Clone, Default)]
@@ -121,19 +118,25 @@ impl Connection {
         }
     }
 
-    /// Takes what the socket has already.
+    /// Says goodbye: closes our side, and takes what is still on its way until the peer closes its own.
+    ///
+    /// An agent of ours does so as soon as everything it wrote has arrived, and nothing is lost. Others do not look,
+    /// and are given the same time.
     async fn drain(&self, inbound: &mut Inbound) -> End {
-        for _ in 0..DRAIN_READS {
-            match timeout(DRAIN_WAIT, self.stream.readable()).await {
+        if let Err(e) = SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write) {
+            return End::Broken(e.kind());
+        }
+        let until = Instant::now() + FAREWELL;
+        loop {
+            match timeout_at(until, self.stream.readable()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => return End::Broken(e.kind()),
-                Err(_) => break,
+                Err(_) => return End::Shutdown,
             }
             if let Read::End(end) = self.read(inbound).await {
                 return end;
             }
         }
-        End::Shutdown
     }
 
     async fn read(&self, inbound: &mut Inbound) -> Read {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Keep-alive probes without an answer that end a connection.
 const PROBES: u32 = 3;
@@ -23,6 +23,8 @@ pub(super) struct Connection {
     stats: Arc<Stats>,
     /// What the rest is counted as when the connection goes.
     lost_as: DropReason,
+    /// Since when the server is known to want no more.
+    closed: Option<Instant>,
 }
 
 impl Connection {
@@ -56,10 +58,12 @@ impl Connection {
             unacknowledged: VecDeque::new(),
             stats: Arc::clone(stats),
             lost_as: DropReason::Disconnected,
+            closed: None,
         })
     }
 
-    /// An error if the peer has closed or reset the connection. What it sends is read and ignored.
+    /// An error if the peer has closed ([`io::ErrorKind::UnexpectedEof`]) or reset the connection. What it sends is
+    /// read and ignored.
     pub(super) fn check(&self) -> io::Result<()> {
         let mut ignored = [0; 512];
         // A peer that talks without end does not keep us here.
@@ -118,8 +122,25 @@ impl Connection {
         {
             rows += r;
         }
+        self.stats.arrived(rows);
         self.stats.delivered(rows);
         rows > 0
+    }
+
+    /// The server has closed its side in order and still takes what is on its way: it is given `patience` for that.
+    pub(super) fn is_leaving(&mut self, e: &io::Error, patience: Duration) -> bool {
+        let now = Instant::now();
+        let since = *self.closed.get_or_insert(now);
+        self.settle();
+        e.kind() == io::ErrorKind::UnexpectedEof
+            && !self.is_settled()
+            && now.saturating_duration_since(since) < patience
+    }
+
+    /// Says that nothing more will come, and lets what is on its way arrive.
+    pub(super) fn close_writing(&self) {
+        // A connection that is broken already needs no closing.
+        let _ = SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write);
     }
 
     /// All that was written is acknowledged.
@@ -138,6 +159,7 @@ impl Drop for Connection {
         self.settle();
         let rows = self.unacknowledged.iter().map(|(_, rows)| rows).sum();
         if rows > 0 {
+            self.stats.arrived(rows);
             self.stats.discard(self.lost_as, rows);
         }
     }

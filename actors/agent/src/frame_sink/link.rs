@@ -18,6 +18,8 @@ pub(super) struct Link {
     clock: Clock,
     stats: Arc<Stats>,
     connection: Option<Connection>,
+    /// A connection that the server has ended, and until when its acknowledgements are waited for.
+    leaving: Option<(Connection, Instant)>,
     /// Attempts and connections in a row that brought nothing to the server.
     failures: u32,
     /// Not to be tried before.
@@ -38,6 +40,7 @@ impl Link {
             clock,
             stats: Arc::clone(stats),
             connection: None,
+            leaving: None,
             failures: 0,
             next_attempt: None,
             outage: None,
@@ -47,12 +50,15 @@ impl Link {
 
     /// Looks after the connection while nothing is sent; true if there is none and it is time to try.
     pub(super) fn wants_connection(&mut self) -> bool {
+        self.see_off();
         if let Some(c) = &mut self.connection {
             let there = c.check();
             if c.settle() {
                 self.failures = 0;
             }
-            if let Err(e) = there {
+            if let Err(e) = there
+                && !c.is_leaving(&e, self.config.linger)
+            {
                 self.broken(&e);
             }
         }
@@ -93,7 +99,12 @@ impl Link {
                 }
                 match written {
                     Ok(()) => return,
-                    Err(e) => self.broken(&e),
+                    Err(e) => {
+                        while c.is_leaving(&e, self.config.linger) {
+                            sleep(LOOK_AGAIN).await;
+                        }
+                        self.broken(&e);
+                    }
                 }
             }
             if let Some(t) = self.next_attempt {
@@ -105,26 +116,47 @@ impl Link {
 
     /// Waits, not for ever, until what was written is acknowledged.
     pub(super) async fn finish(&mut self) {
-        let until = Instant::now() + self.config.linger;
-        while let Some(c) = &mut self.connection {
-            c.settle();
-            if c.is_settled() || c.check().is_err() || Instant::now() >= until {
-                self.connection = None;
-                return;
-            }
+        if let Some(c) = self.connection.take() {
+            self.leave(c);
+        }
+        while self.leaving.is_some() {
+            self.see_off();
             sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// No more is written to a connection, and what is on its way on it may still arrive.
+    fn leave(&mut self, c: Connection) {
+        c.close_writing();
+        self.leaving = Some((c, Instant::now() + self.config.linger));
+        self.see_off();
+    }
+
+    /// Looks after the connection that is left: it goes when all is acknowledged, or it takes too long.
+    fn see_off(&mut self) {
+        if let Some((c, until)) = &mut self.leaving {
+            c.settle();
+            if c.is_settled() || Instant::now() >= *until {
+                self.leaving = None;
+            }
         }
     }
 
     /// The end of the process does not wait for the connection any longer.
     pub(super) fn give_up(&mut self, why: DropReason) {
-        if let Some(mut c) = self.connection.take() {
+        let left = self.leaving.take().map(|(c, _)| c);
+        for mut c in self.connection.take().into_iter().chain(left) {
             c.lost_as(why);
         }
     }
 
     fn broken(&mut self, cause: &io::Error) {
-        self.connection = None;
+        if let Some(c) = self.connection.take()
+            && cause.kind() == io::ErrorKind::UnexpectedEof
+        {
+            // A server that ends in order reads on until we have closed too.
+            self.leave(c);
+        }
         self.stats.set_connected(false);
         let now = Instant::now();
         self.next_attempt = Some(now + self.pause_after(self.failures));

@@ -22,6 +22,7 @@ impl Outbox {
     }
 
     pub(super) fn push(&self, frame: Frame) {
+        self.stats.departed(frame.rows);
         self.frames().push_back(Arc::new(frame));
     }
 
@@ -39,6 +40,7 @@ impl Outbox {
     pub(super) fn give_up(&self, why: DropReason) {
         let rows = self.frames().drain(..).map(|f| f.rows).sum();
         if rows > 0 {
+            self.stats.arrived(rows);
             self.stats.discard(why, rows);
         }
     }

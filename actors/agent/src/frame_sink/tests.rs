@@ -280,6 +280,32 @@ fn a_cut_frame_is_sent_again_from_its_start() {
 }
 
 #[test]
+fn a_server_that_ends_in_order_gets_all_that_is_on_its_way() {
+    real(async {
+        let (l, at) = narrow_server();
+        let mut b = Bench::to(at);
+        for _ in 0..60 {
+            b.send(1000);
+        }
+        let reader = tokio::spawn(async move {
+            let mut all = vec![];
+            let mut s = accept(&l).await;
+            all.extend(read_ids(&mut s, 1).await);
+            // "I am about to go": closed for writing, read to the end.
+            tokio::io::AsyncWriteExt::shutdown(&mut s).await.unwrap();
+            let (mut next, rest) = tokio::join!(accept(&l), read_ids(&mut s, usize::MAX));
+            all.extend(rest);
+            drop(s);
+            all.extend(read_ids(&mut next, usize::MAX).await);
+            all
+        });
+        let s = b.end(Duration::from_secs(25)).await;
+        assert_eq!(runs(&reader.await.unwrap()), [(1, 60_000)]);
+        assert_eq!((s.delivered, s.losses(), s.errors.len()), (60_000, 0, 1));
+    });
+}
+
+#[test]
 fn a_slow_reader_is_waited_for() {
     real(async {
         let (l, at) = narrow_server();
