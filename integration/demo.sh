@@ -51,6 +51,8 @@ end() {
 
 end_traffic() {
     for pid in ${traffic_pids[@]+"${traffic_pids[@]}"}; do
+        # With what it started.
+        kill -TERM -- "-$pid" 2>/dev/null || true
         end traffic "$pid"
     done
     traffic_pids=()
@@ -104,6 +106,13 @@ line() {
     return 1
 }
 
+# The right to capture, as capability(7) numbers it, is bit 13.
+may_capture() {
+    local effective
+    effective=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
+    (((16#$effective >> 13) & 1))
+}
+
 # --- what is needed ------------------------------------------------------------------------------------------------
 
 began=$SECONDS
@@ -116,7 +125,10 @@ downloads=$((SECONDS - began))
 
 say 'demo: building (the first time takes minutes)'
 building=$SECONDS
-cargo build --locked --profile demo -p server-main -p agent-main
+programs=(-p server-main --bin flowstage-server -p agent-main --bin flowstage-agent)
+# What is replayed where nothing may be captured.
+may_capture || programs+=(-p integration --bin make-capture)
+cargo build --locked --profile demo "${programs[@]}"
 build=$((SECONDS - building))
 
 # --- server --------------------------------------------------------------------------------------------------------
@@ -217,20 +229,12 @@ make_traffic() {
     say "demo: curl talks to a small shop on port $http, to a closed port, and by UDP to port $udp"
 }
 
-# The right to capture, as capability(7) numbers it, is bit 13.
-may_capture() {
-    local effective
-    effective=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
-    (((16#$effective >> 13) & 1))
-}
-
 # Without that right: a capture of a small site through the same line, again and again, as if it happened now.
 replay_instead() {
     say "demo: this user lacks the capability CAP_NET_RAW, without which nothing can be captured."
     say "      For your own traffic run 'make demo' as root, or give it to the program first:"
     say "        sudo setcap cap_net_raw+ep $agent"
     say "      Now a capture of a small site is replayed through the same line instead."
-    cargo build --quiet --locked --profile demo -p integration --bin make-capture
     "$bin/make-capture" demo "$work/demo.pcap" >"$work/oracle.jsonl"
     # shellcheck disable=SC2016
     start replay bash -c 'while :; do "$1" replay --sink "tcp://$2" "$3"; sleep 2; done' replay \
@@ -238,6 +242,7 @@ replay_instead() {
     traffic_pids+=("$started")
 }
 
+traffic=$SECONDS
 if start_agent; then
     make_traffic
 elif may_capture; then
@@ -281,7 +286,7 @@ row() {
     printf '\n'
 }
 
-say "demo: rows by table; those of a second come after about 10 s, those of a minute after one or two, or at the end"
+say "demo: rows by table; those of a second come after some 5 s, those of a minute after it, or at the end"
 say ''
 say "$head"
 first=
@@ -297,7 +302,7 @@ while [[ -z $ended ]]; do
             say "demo: build $build s, downloads $downloads s, first row after $first s"
         fi
     fi
-    [[ -z $FOR || $elapsed -lt $FOR ]] || break
+    [[ -z $FOR ]] || ((SECONDS - traffic < FOR)) || break
     sleep 2 || true
 done
 

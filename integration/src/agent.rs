@@ -1,6 +1,6 @@
 //! A `flowstage-agent` under test: capturing, or replaying a file.
 use crate::process::{Program, program, run};
-use crate::server::{clean, drained, rows, stats};
+use crate::server::{clean, command_in, drained, rows, stats};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -43,14 +43,7 @@ impl Agent {
     /// With its output if it does not.
     pub fn start(server: SocketAddr, options: &AgentOptions) -> Result<Self, String> {
         let path = program("flowstage-agent", "FLOWSTAGE_AGENT")?;
-        let mut command = match &options.namespace {
-            None => Command::new(path),
-            Some(name) => {
-                let mut inside = Command::new("ip");
-                inside.args(["netns", "exec", name]).arg(path);
-                inside
-            }
-        };
+        let mut command = command_in(options.namespace.as_deref(), &path);
         command.arg("run");
         let own = [
             ("capture.interfaces", "[lo]".to_owned()),

@@ -1,6 +1,8 @@
 //! The few requests that tests make: HTTP/1.1, a connection each, answers of up to 64 MiB.
+use crate::process::run;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 /// Longest wait for connection, sending or more of an answer.
@@ -30,6 +32,41 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
 /// When there is no answer or it is no HTTP.
 pub fn post(address: SocketAddr, path: &str, body: &str) -> Result<Answer, String> {
     request(address, &format!("POST {path} HTTP/1.1\r\n"), body)
+}
+
+/// The same from inside a network namespace, by curl: `GET`, or `POST` with a body.
+///
+/// # Errors
+/// When there is no answer.
+pub fn inside(
+    namespace: &str,
+    address: SocketAddr,
+    path: &str,
+    body: Option<&str>,
+) -> Result<Answer, String> {
+    let mut curl = Command::new("ip");
+    curl.args([
+        "netns",
+        "exec",
+        namespace,
+        "curl",
+        "-sS",
+        "--max-time",
+        "30",
+    ])
+    .args(["-w", "\n%{http_code}"]);
+    if let Some(body) = body {
+        curl.args(["-H", "Content-Type: text/plain", "--data-binary", body]);
+    }
+    let out = run(curl.arg(format!("http://{address}{path}")))?;
+    let (body, status) = out
+        .rsplit_once('\n')
+        .and_then(|(body, status)| Some((body, status.parse().ok()?)))
+        .ok_or_else(|| format!("http://{address}: curl says `{out}`"))?;
+    Ok(Answer {
+        status,
+        body: body.to_owned(),
+    })
 }
 
 fn request(address: SocketAddr, start: &str, body: &str) -> Result<Answer, String> {

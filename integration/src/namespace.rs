@@ -1,5 +1,6 @@
 //! A network namespace of a test's own: its loopback interface carries nothing but what the test sends.
 use crate::process::run;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,6 +23,33 @@ impl Namespace {
         let namespace = Self { name };
         run(namespace.command("ip").args(["link", "set", "lo", "up"]))?;
         Ok(namespace)
+    }
+
+    /// Joins this namespace and `other` by a cable: interface `eth0` in both, with the given addresses of a /24.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn join(&self, other: &Self, own: Ipv4Addr, others: Ipv4Addr) -> Result<(), String> {
+        run(self.command("ip").args([
+            "link",
+            "add",
+            "eth0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            &other.name,
+        ]))?;
+        for (side, address) in [(self, own), (other, others)] {
+            let address = format!("{address}/24");
+            run(side
+                .command("ip")
+                .args(["address", "add", &address, "dev", "eth0"]))?;
+            run(side.command("ip").args(["link", "set", "eth0", "up"]))?;
+        }
+        Ok(())
     }
 
     /// Its name.

@@ -20,6 +20,8 @@ pub struct ServerOptions {
     pub set: Vec<(String, String)>,
     /// Folder of the embedded engine; a private one if there is none.
     pub data_dir: Option<PathBuf>,
+    /// Network namespace to run in.
+    pub namespace: Option<String>,
 }
 
 impl ServerOptions {
@@ -39,6 +41,7 @@ pub struct Server {
     pub data: SocketAddr,
     /// Page and queries.
     pub page: SocketAddr,
+    namespace: Option<String>,
     data_dir: PathBuf,
     /// Removes the private data folder after the process.
     _folder: Option<tempfile::TempDir>,
@@ -57,7 +60,8 @@ impl Server {
                 (folder.path().join("data"), Some(folder))
             }
         };
-        let mut command = Command::new(program("flowstage-server", "FLOWSTAGE_SERVER")?);
+        let path = program("flowstage-server", "FLOWSTAGE_SERVER")?;
+        let mut command = command_in(options.namespace.as_deref(), &path);
         command.arg("run");
         let own = [
             ("data.listen", "127.0.0.1:0"),
@@ -84,6 +88,7 @@ impl Server {
             program,
             data,
             page,
+            namespace: options.namespace.clone(),
             data_dir,
             _folder: folder,
         })
@@ -104,13 +109,11 @@ impl Server {
     /// # Errors
     /// When it is not within `limit`, or the server ends.
     pub fn wait_ready(&mut self, limit: Duration) -> Result<(), String> {
-        let page = self.page;
-        let program = &mut self.program;
         let ready = wait_for("/readyz to be 200", limit, || {
-            if let Err(ended) = program.still_runs() {
+            if let Err(ended) = self.program.still_runs() {
                 return Ok(Err(ended));
             }
-            match http::get(page, "/readyz")? {
+            match self.get("/readyz")? {
                 Answer { status: 200, .. } => Ok(Ok(())),
                 other => Err(format!("{other:?}")),
             }
@@ -126,11 +129,22 @@ impl Server {
     /// When it is not within `limit`.
     pub fn wait_not_ready(&self, limit: Duration) -> Result<String, String> {
         wait_for("/readyz to be 503", limit, || {
-            match http::get(self.page, "/readyz")? {
+            match self.get("/readyz")? {
                 Answer { status: 503, body } => Ok(body),
                 other => Err(format!("{other:?}")),
             }
         })
+    }
+
+    /// `GET` of its page's port.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn get(&self, path: &str) -> Result<Answer, String> {
+        match &self.namespace {
+            None => http::get(self.page, path),
+            Some(name) => http::inside(name, self.page, path, None),
+        }
     }
 
     /// The folder of the embedded engine.
@@ -160,7 +174,10 @@ impl Server {
     /// What the server says of it.
     pub fn query(&self, sql: &str) -> Result<Vec<Value>, String> {
         let path = "/api/v1/query?format=JSONEachRow";
-        let answer = http::post(self.page, path, sql)?;
+        let answer = match &self.namespace {
+            None => http::post(self.page, path, sql)?,
+            Some(name) => http::inside(name, self.page, path, Some(sql))?,
+        };
         if answer.status != 200 {
             return Err(format!("{}: {}\n{sql}", answer.status, answer.body));
         }
@@ -297,6 +314,16 @@ pub fn number(value: &Value) -> Option<u64> {
         }),
         _ => None,
     }
+}
+
+/// A command to run `program`, in a network namespace if there is one.
+pub(crate) fn command_in(namespace: Option<&str>, program: &Path) -> Command {
+    let Some(name) = namespace else {
+        return Command::new(program);
+    };
+    let mut inside = Command::new("ip");
+    inside.args(["netns", "exec", name]).arg(program);
+    inside
 }
 
 /// Without the environment's own configuration.

@@ -95,6 +95,52 @@ impl<S: PacketSource> Dispatcher<S> {
         Some(now)
     }
 
+    /// Takes from the source and sends on what came.
+    fn round(
+        &mut self,
+        wall: Option<u64>,
+        out: &mut Outlet<PacketBatch>,
+        cx: &Cx<'_>,
+        poll: impl FnOnce(&mut S, &mut dyn FnMut(&RawPacket<'_>, u64)) -> Result<Polled, StageError>,
+    ) -> Result<Polled, StageError> {
+        let mut round = Round {
+            decoder: &mut self.decoder,
+            rate_cap: self.rate_cap.as_mut(),
+            host_ends: &self.host_ends,
+            pool: &self.pool,
+            batch: self.pool.batch(),
+            time_ns: self.time_ns,
+            latest_ns: wall.map_or(u64::MAX, |now| now.saturating_add(AHEAD_NS)),
+            out,
+            taken: 0,
+            undecodable: 0,
+            over_rate: 0,
+            sent: false,
+        };
+        let polled = poll(&mut self.source, &mut |raw, frame| round.take(raw, frame));
+        round.send();
+        let Round {
+            time_ns,
+            taken,
+            undecodable,
+            over_rate,
+            sent,
+            ..
+        } = round;
+        self.time_ns = time_ns;
+        cx.received(taken);
+        if undecodable > 0 {
+            cx.discard(DropReason::DecodeError, undecodable);
+        }
+        if over_rate > 0 {
+            cx.discard(DropReason::RateCap, over_rate);
+        }
+        if sent {
+            self.said = Some(cx.now());
+        }
+        polled
+    }
+
     fn say_time(&mut self, time_ns: u64, out: &mut Outlet<PacketBatch>, cx: &Cx<'_>) {
         self.time_ns = self.time_ns.max(time_ns);
         self.said = Some(cx.now());
@@ -179,43 +225,8 @@ impl<S: PacketSource> Source for Dispatcher<S> {
     fn pull(&mut self, out: &mut Self::Out, cx: &Cx<'_>) -> Result<Pulled, StageError> {
         self.ask_world(cx);
         let wall = self.wall_ns(cx);
-        let mut round = Round {
-            decoder: &mut self.decoder,
-            rate_cap: self.rate_cap.as_mut(),
-            host_ends: &self.host_ends,
-            pool: &self.pool,
-            batch: self.pool.batch(),
-            time_ns: self.time_ns,
-            latest_ns: wall.map_or(u64::MAX, |now| now.saturating_add(AHEAD_NS)),
-            out,
-            taken: 0,
-            undecodable: 0,
-            over_rate: 0,
-            sent: false,
-        };
-        let polled = self
-            .source
-            .poll(POLL, cx.now(), &mut |raw, frame| round.take(raw, frame));
-        round.send();
-        let Round {
-            time_ns,
-            taken,
-            undecodable,
-            over_rate,
-            sent,
-            ..
-        } = round;
-        self.time_ns = time_ns;
-        cx.received(taken);
-        if undecodable > 0 {
-            cx.discard(DropReason::DecodeError, undecodable);
-        }
-        if over_rate > 0 {
-            cx.discard(DropReason::RateCap, over_rate);
-        }
-        if sent {
-            self.said = Some(cx.now());
-        }
+        let now = cx.now();
+        let polled = self.round(wall, out, cx, |source, take| source.poll(POLL, now, take));
         if let Some(now) = wall
             && self
                 .said
@@ -233,6 +244,17 @@ impl<S: PacketSource> Source for Dispatcher<S> {
                 Pulled::End
             }
         })
+    }
+
+    /// The kernel may still hold what came just before the end.
+    fn drain(&mut self, out: &mut Self::Out, cx: &Cx<'_>) -> Result<(), StageError> {
+        let wall = self.wall_ns(cx);
+        self.round(wall, out, cx, |source, take| {
+            source.last(take).map(|()| Polled::End)
+        })?;
+        self.asked = None;
+        self.ask_world(cx);
+        Ok(())
     }
 }
 

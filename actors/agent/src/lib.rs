@@ -16,6 +16,8 @@ mod flow_slab;
 mod frame_builder;
 mod frame_sink;
 mod host_ends;
+#[cfg(test)]
+mod line;
 mod optional_outlet;
 mod packet_source;
 mod pool;

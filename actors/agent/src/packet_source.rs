@@ -17,6 +17,15 @@ pub trait PacketSource: 'static {
         take: &mut dyn FnMut(&RawPacket<'_>, u64),
     ) -> Result<Polled, StageError>;
 
+    /// Hands over what had come when capture was to end, and is the last call. It may wait for the kernel, which
+    /// keeps packets back for a moment.
+    ///
+    /// # Errors
+    /// As [`PacketSource::poll`].
+    fn last(&mut self, _take: &mut dyn FnMut(&RawPacket<'_>, u64)) -> Result<(), StageError> {
+        Ok(())
+    }
+
     /// Packets that the kernel had and dropped since this was last asked.
     fn missed(&mut self) -> u64 {
         0

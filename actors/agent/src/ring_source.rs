@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// How often interfaces that came, went or changed their addresses are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// The kernel's timer may be late by this.
+const CLOSING: Duration = Duration::from_millis(20);
+
 /// What a [`RingSource`] is made with.
 #[derive(Clone, Debug)]
 pub struct RingSourceConfig {
@@ -164,6 +167,22 @@ impl PacketSource for RingSource {
         } else {
             Polled::Nothing
         })
+    }
+
+    fn last(&mut self, take: &mut dyn FnMut(&RawPacket<'_>, u64)) -> Result<(), StageError> {
+        for (_, ring) in &mut self.rings {
+            // The block that the kernel is filling is handed over when its time is up; those before it at once.
+            let open_block = self.config.options.block_timeout + CLOSING;
+            for wait in [Duration::ZERO, open_block, Duration::ZERO] {
+                for _ in 0..self.config.options.blocks {
+                    match ring.poll(wait, |raw| take(&raw, 0)) {
+                        Ok(n) if n > 0 && wait.is_zero() => {}
+                        Ok(_) | Err(_) => break,
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn missed(&mut self) -> u64 {

@@ -74,11 +74,13 @@ mod tests {
     use proto::metric::{Document, MiniField, MiniTag};
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
         #[test]
         fn it_writes_what_others_read(
             timestamp in any::<u32>(),
             code in any::<u64>(),
-            ip in proptest::collection::vec(any::<u8>(), 0..40_000),
+            ip in proptest::collection::vec(any::<u8>(), 0..20_000),
             flags in any::<u32>(),
         ) {
             let mut buf = vec![];

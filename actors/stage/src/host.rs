@@ -299,7 +299,9 @@ impl<S: Stage> Actor for Host<S> {
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(every) = self.spec.tick {
             ctx.run_interval(every, |host, ctx| {
-                if host.inbox.has_lease() && !host.drained {
+                // A call that has just put a send into waiting goes first: what a tick would send now would
+                // overtake it.
+                if host.inbox.has_lease() && !host.drained && !host.stats.blocked.load(Relaxed) {
                     host.call(ctx, Call::Tick, |s, out, cx| {
                         s.tick(out, cx).map(|()| Pulled::More)
                     });

@@ -132,11 +132,15 @@ impl Link {
         self.see_off();
     }
 
-    /// Looks after the connection that is left: it goes when all is acknowledged, or it takes too long.
+    /// Looks after the connection that is left: it goes when all is acknowledged, when that can no longer be, or when
+    /// it takes too long.
     fn see_off(&mut self) {
         if let Some((c, until)) = &mut self.leaving {
             c.settle();
-            if c.is_settled() || Instant::now() >= *until {
+            let is_reset = c
+                .check()
+                .is_err_and(|e| e.kind() != io::ErrorKind::UnexpectedEof);
+            if c.is_settled() || is_reset || Instant::now() >= *until {
                 self.leaving = None;
             }
         }

@@ -129,6 +129,9 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (0, Damage::Io(e)) = (self.offset, &self.damage) {
+            return write!(f, "cannot read `{}`: {e}", self.name);
+        }
         let unpacked = if self.is_packed { " (unpacked)" } else { "" };
         write!(
             f,
