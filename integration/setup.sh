@@ -47,10 +47,16 @@ apt_install() {
     [[ "$(id -u)" == 0 ]] || die "missing: run as root: apt-get install ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
     local install=(apt-get install -q -y --no-install-recommends "${packages[@]}")
-    # Package lists are missing or old on a fresh machine, and only there.
-    quietly "apt-get install ${packages[*]}" "${install[@]}" 2>/dev/null && return
-    quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
-    quietly "apt-get install ${packages[*]}" "${install[@]}" || die "apt-get could not install ${packages[*]}"
+    # Package lists are missing on a fresh machine, and may be old on another.
+    local updated=
+    if ! apt-cache show "${packages[@]}" >/dev/null 2>&1; then
+        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+        updated=1
+    fi
+    quietly "apt-get install ${packages[*]}" "${install[@]}" && return
+    [[ -z $updated ]] && quietly 'apt-get update' apt-get update -q \
+        && quietly "apt-get install ${packages[*]}, again" "${install[@]}" && return
+    die "apt-get could not install ${packages[*]}"
 }
 
 # What is compiled with.
@@ -135,6 +141,8 @@ case "${1:-}" in
     test)
         compiler
         need ip iproute2
+        need curl curl
+        need python3 python3-minimal
         need kill procps
         fetcher
         ;;

@@ -5,7 +5,6 @@ use integration::requirement::{self, or_skip};
 use integration::server::{Server, ServerOptions, number};
 use integration::tally::compare_table;
 use integration::traffic::Shop;
-use std::time::Duration;
 
 const START: u64 = 1_700_000_045_000_000_000;
 
@@ -100,9 +99,8 @@ fn live_traffic_is_captured_and_nothing_is_lost_at_the_end() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let data_dir = folder.path().join("data");
     let options = ServerOptions {
-        data_dir: Some(data_dir.clone()),
+        data_dir: Some(folder.path().join("data")),
         ..ServerOptions::default()
     };
     let server = Server::ready(&options).unwrap();
@@ -154,8 +152,7 @@ fn live_traffic_is_captured_and_nothing_is_lost_at_the_end() {
     assert_eq!(server.drain().unwrap(), 0, "rows lost by the server");
 
     // Stored is what another process finds in the folder.
-    let mut later = Server::ready(&options).unwrap();
-    later.wait_ready(Duration::from_secs(30)).unwrap();
+    let later = Server::ready(&options).unwrap();
     assert_eq!(
         later
             .number(&format!(

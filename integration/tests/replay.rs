@@ -121,7 +121,7 @@ fn documents_of_seconds_and_minutes_are_as_known() {
         .unwrap();
         for row in &rows[&map] {
             assert_eq!(row["observation_point"], "local");
-            let minute = number(&row["time_s"]).unwrap() % 60 == 0;
+            let minute = number(&row["time_s"]).unwrap().is_multiple_of(60);
             assert!(
                 minute || interval == "1s",
                 "a minute starts at second 0: {row}"

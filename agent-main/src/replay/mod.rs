@@ -39,6 +39,9 @@ pub struct ReplayArgs {
     /// Use a real configuration instead of one that drops and samples nothing.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Take no times: for the benchmark that tells what taking them costs.
+    #[arg(long, hide = true)]
+    unmetered: bool,
 }
 
 /// A kind of line.
@@ -117,7 +120,7 @@ pub fn replay(args: &ReplayArgs) -> ExitCode {
     let mut good = true;
     for file in &args.files {
         let name = file.to_string_lossy();
-        match replay_file(file, &config, &args.emit, sink) {
+        match replay_file(file, &config, &args.emit, sink, !args.unmetered) {
             Ok(replayed) => {
                 if print(args, &name, &replayed).is_err() {
                     // Whoever read us has seen enough.

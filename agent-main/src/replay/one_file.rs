@@ -74,13 +74,14 @@ pub(crate) fn replay_file(
     c: &AgentConfig,
     emit: &[Kind],
     sink: Option<Sink>,
+    metered: bool,
 ) -> Result<Replayed, String> {
     let shift_ns = match sink {
         Some(s) if !s.keep_time => shift_to_now(path)?,
         _ => 0,
     };
     let file = ReplayedFile::new(CaptureFile::open(path).map_err(|e| e.to_string())?);
-    actix::System::new().block_on(run(file, shift_ns, c, emit, sink))
+    actix::System::new().block_on(run(file, shift_ns, c, emit, sink, metered))
 }
 
 async fn run(
@@ -89,6 +90,7 @@ async fn run(
     c: &AgentConfig,
     emit: &[Kind],
     sink: Option<Sink>,
+    metered: bool,
 ) -> Result<Replayed, String> {
     let wants = |kinds: &[Kind]| kinds.iter().any(|k| emit.contains(k));
     let kept = Wanted {
@@ -99,6 +101,9 @@ async fn run(
         tally: Tally::default(),
     };
     let mut w = Wiring::new(Clock::System, Supervision::default());
+    if !metered {
+        w.unmetered();
+    }
     let ends = match sink {
         None => printers(&mut w, &kept, None),
         Some(s) => {

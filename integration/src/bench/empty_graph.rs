@@ -220,6 +220,10 @@ pub(crate) fn run() -> io::Result<()> {
     );
     row("  metering on (goal <= 70)", &mut on, "CPU ns / packet");
     row("  metering off", &mut off, "CPU ns / packet");
-    row("  on / off (goal <= 1.03)", &mut ratios, "ratio");
+    row(
+        "  on / off (the line's own ratio is below)",
+        &mut ratios,
+        "ratio",
+    );
     Ok(())
 }

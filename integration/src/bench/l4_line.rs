@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 /// Headers are all that L4 needs; payload would only fill the disk.
 const SNAP_LEN: u32 = 96;
 
@@ -72,38 +72,58 @@ pub(crate) fn run() -> io::Result<()> {
         }
     });
 
-    println!(
-        "{:<44} {:>9} {:>9} {:>9}",
-        "L4 line, web: 5 M packets, 200 k flows", "min", "median", "max"
-    );
-    let mut speeds = vec![];
-    let mut rows = 0;
-    for _ in 0..RUNS {
-        let (before, messages) = (cpu::of_children()?, taken.messages.load(Relaxed));
-        let status =
-            Command::new(program("flowstage-agent", "FLOWSTAGE_AGENT").map_err(io::Error::other)?)
-                .args(["replay", "--format", "jsonl", "--keep-time", "--sink"])
-                .arg(format!("tcp://{address}"))
-                .arg(&path)
-                .stdout(Stdio::null())
-                .status()?;
+    let agent = program("flowstage-agent", "FLOWSTAGE_AGENT").map_err(io::Error::other)?;
+    let replay = |more: &[&str]| -> io::Result<f64> {
+        let before = cpu::of_children()?;
+        let status = Command::new(&agent)
+            .args(["replay", "--format", "jsonl", "--keep-time", "--sink"])
+            .arg(format!("tcp://{address}"))
+            .args(more)
+            .arg(&path)
+            .stdout(Stdio::null())
+            .status()?;
         if !status.success() {
             return Err(io::Error::other(format!(
                 "flowstage-agent replay: {status}"
             )));
         }
-        speeds.push(counts.packets as f64 / 1e6 / cpu::of_children()?.since(before).total());
-        rows = taken.messages.load(Relaxed) - messages;
+        Ok(counts.packets as f64 / 1e6 / cpu::of_children()?.since(before).total())
+    };
+    let (mut on, mut ratios) = (vec![], vec![]);
+    for _ in 0..RUNS {
+        let (metered, unmetered) = (replay(&[])?, replay(&["--unmetered"])?);
+        on.push(metered);
+        ratios.push(unmetered / metered);
     }
-    speeds.sort_by(f64::total_cmp);
-    let at = |i: usize| speeds.get(i).copied().unwrap_or(f64::NAN);
+    let rows = taken.messages.load(Relaxed) / (2 * RUNS as u64);
     println!(
-        "{:<44} {:>9.3} {:>9.3} {:>9.3}  M packets / CPU s",
-        "  logs + documents to a sink (goal >= 1)",
-        at(0),
-        at(RUNS / 2),
-        at(RUNS - 1)
+        "{:<44} {:>9} {:>9} {:>9}",
+        "L4 line, web: 5 M packets, 200 k flows", "min", "median", "max"
     );
-    println!("  {} rows a run, {} flows made", rows, counts.flows);
+    let row = |name: &str, v: &mut Vec<f64>, unit: &str| {
+        v.sort_by(f64::total_cmp);
+        let at = |i: usize| v.get(i).copied().unwrap_or(f64::NAN);
+        println!(
+            "{name:<44} {:>9.3} {:>9.3} {:>9.3}  {unit}",
+            at(0),
+            at(RUNS / 2),
+            at(RUNS - 1)
+        );
+    };
+    row(
+        "  logs + documents to a sink (goal >= 1)",
+        &mut on,
+        "M packets / CPU s",
+    );
+    row(
+        "  CPU with metering / without (goal <= 1.03)",
+        &mut ratios,
+        "ratio",
+    );
+    println!(
+        "  {rows} rows a run, {} flows made, {} frames taken in all",
+        counts.flows,
+        taken.frames.load(Relaxed)
+    );
     Ok(())
 }

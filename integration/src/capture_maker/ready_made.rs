@@ -179,10 +179,13 @@ mod tests {
 
     const START: u64 = 1_700_000_045_000_000_000;
 
+    /// From whom to whom.
+    type Way = (IpAddr, u16, IpAddr, u16);
+
     /// The oracle's arithmetic against the frames' own bytes, read here in the plainest way.
     fn agree(scenario: &Scenario) {
         let capture = scenario.build();
-        let mut seen: BTreeMap<(IpAddr, u16, IpAddr, u16), (u64, u64, u64, u64)> = BTreeMap::new();
+        let mut seen: BTreeMap<Way, (u64, u64, u64, u64)> = BTreeMap::new();
         for f in &capture.frames {
             let b = &f.bytes;
             assert!(b.len() <= 1514, "{} bytes", b.len());

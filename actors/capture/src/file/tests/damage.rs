@@ -51,7 +51,10 @@ fn errors_say_which_file_where_and_what() {
         "`test`: pcap damaged at byte 52: a packet says it has 262145 bytes, allowed are 0 to 262144"
     );
     let e = CaptureFile::open(Path::new("/no/such.pcap")).err().unwrap();
-    assert!(e.to_string().starts_with("cannot read `/no/such.pcap`: "), "{e}");
+    assert!(
+        e.to_string().starts_with("cannot read `/no/such.pcap`: "),
+        "{e}"
+    );
 }
 
 #[test]
