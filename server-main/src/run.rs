@@ -6,7 +6,7 @@ use clap::Args;
 use ingester::{
     CurrentStore, EngineOutlet, Listener, ListenerConfig, StoreHandle, StoreKeeper, StoreProcess,
 };
-use observe::{Observatory, Readiness};
+use observe::{Inlet, Observatory, Readiness};
 use service::{Config, Page, asked_to_end, cannot_listen, finish, hostname, log_to_stderr, say};
 use stage::{Clock, Pipeline, Supervision, Wiring};
 use std::collections::BTreeMap;
@@ -116,7 +116,11 @@ async fn serve(c: ServerConfig) -> Result<ExitCode, String> {
             Some(why) => Readiness::ready().and_not("ClickHouse", why),
         }),
         signals: topology::signals(),
-        inlets: vec![],
+        inlets: vec![Inlet {
+            from: "Kernel".to_owned(),
+            label: "cBPF/AF_PACKET".to_owned(),
+            to: "dispatcher".to_owned(),
+        }],
         started_unix_ms: Clock::System.unix_ms(),
     }));
     statistics.attach(Arc::clone(&observatory));

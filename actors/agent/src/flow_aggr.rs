@@ -269,7 +269,7 @@ impl Stage for FlowAggr {
     }
 
     fn held(&self, held: &mut Held) {
-        held.add("flows", (self.flows.len() + self.logs.len()) as u64);
+        held.add("flow logs", (self.flows.len() + self.logs.len()) as u64);
     }
 }
 

@@ -77,7 +77,7 @@ fn reports_of_a_minute_are_one_log() {
         b.give(at(0), vec![f, later(&f, 20), later(&f, 59)])
             .is_empty()
     );
-    assert_eq!(held_by(&b.stage).kinds(), [("flows", 1)]);
+    assert_eq!(held_by(&b.stage).kinds(), [("flow logs", 1)]);
     let logs = b.give(at(60), vec![]);
     assert_eq!(logs.len(), 1);
     let log = logs[0];
