@@ -2,7 +2,8 @@
 use crate::deadline::wait_for;
 use crate::http;
 use crate::process::Program;
-use std::net::{SocketAddr, TcpListener};
+use crate::traffic::free_ports;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -38,21 +39,6 @@ pub struct ClickHouse {
     pub program: Program,
     /// Its HTTP port.
     pub http: SocketAddr,
-}
-
-/// Loopback ports that were free a moment ago: ClickHouse cannot be told to choose its own.
-///
-/// # Errors
-/// When there is no free port.
-pub fn free_ports<const N: usize>() -> Result<[u16; N], String> {
-    let mut held = vec![];
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-        *port = listener.local_addr().map_err(|e| e.to_string())?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 impl ClickHouse {

@@ -10,6 +10,33 @@ const REQUEST: usize = 120;
 /// Bytes of an answer.
 const ANSWER: usize = 800;
 
+/// Ports of which none is given to outgoing connections or to listeners without a wish (`ip_local_port_range`).
+const QUIET_PORTS: std::ops::Range<u16> = 10_240..32_768;
+/// Ports that are tried before it is given up.
+const TRIES: usize = 1_000;
+
+/// Loopback ports that were free a moment ago, for a program that is to listen there later or again.
+///
+/// # Errors
+/// When none is found.
+pub fn free_ports<const N: usize>() -> Result<[u16; N], String> {
+    let mut held = vec![];
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let found = (0..TRIES)
+            .map(|_| fastrand::u16(QUIET_PORTS))
+            .find_map(|p| {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, p))
+                    .ok()
+                    .map(|l| (p, l))
+            });
+        let (free, listener) = found.ok_or("no free port on loopback")?;
+        *port = free;
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
 /// A server that answers every [`REQUEST`] bytes.
 pub struct Shop {
     address: SocketAddr,

@@ -3,25 +3,19 @@ use integration::agent::{Agent, AgentOptions};
 use integration::deadline::wait_for;
 use integration::requirement::{self, or_skip};
 use integration::server::{Server, ServerOptions, dropped, received};
-use integration::traffic::{Done, Shop};
+use integration::traffic::{Done, Shop, free_ports};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A server whose ports and folder a later one can have again.
-fn again(first: &Server) -> ServerOptions {
-    ServerOptions {
-        data_dir: Some(first.data_dir().to_owned()),
-        ..ServerOptions::default().set("data.listen", first.data.to_string())
-    }
-}
-
-fn first_server(folder: &tempfile::TempDir) -> Server {
+/// A server with a port and a folder that a later one can have again.
+fn first_server(folder: &tempfile::TempDir) -> (Server, ServerOptions) {
+    let [port] = free_ports().unwrap();
     let options = ServerOptions {
         data_dir: Some(folder.path().join("data")),
-        ..ServerOptions::default()
+        ..ServerOptions::default().set("data.listen", format!("127.0.0.1:{port}"))
     };
-    Server::ready(&options).unwrap()
+    (Server::ready(&options).unwrap(), options)
 }
 
 fn add(sum: &mut Done, more: Done) {
@@ -64,8 +58,7 @@ fn the_agent_finds_a_server_that_was_restarted() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let server = first_server(&folder);
-    let options = again(&server);
+    let (server, options) = first_server(&folder);
     let agent_options = AgentOptions::default().set("sender.max_reconnect_pause", "1s");
     let mut agent = Agent::start(server.data, &agent_options).unwrap();
     let shop = Shop::open().unwrap();
@@ -117,8 +110,7 @@ fn the_agent_finds_a_server_that_was_killed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let server = first_server(&folder);
-    let options = again(&server);
+    let (server, options) = first_server(&folder);
     let agent_options = AgentOptions::default().set("sender.max_reconnect_pause", "1s");
     let mut agent = Agent::start(server.data, &agent_options).unwrap();
     let shop = Shop::open().unwrap();
@@ -162,7 +154,7 @@ fn an_agent_without_a_server_captures_waits_and_ends_in_order() {
     {
         return;
     }
-    let [port] = integration::clickhouse::free_ports().unwrap();
+    let [port] = free_ports().unwrap();
     let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let mut agent = Agent::start(nobody, &AgentOptions::default()).unwrap();
     let shop = Shop::open().unwrap();

@@ -1,10 +1,11 @@
 //! The store is away, comes late, hangs, is killed: the server stays up, says so, and stores every row it still holds.
 use integration::agent::replay_into;
 use integration::capture_maker::{Capture, Link, known};
-use integration::clickhouse::{self, ClickHouse, free_ports};
+use integration::clickhouse::{self, ClickHouse};
 use integration::process::signal_process;
 use integration::requirement::{self, or_skip};
 use integration::server::{Server, ServerOptions};
+use integration::traffic::free_ports;
 use std::path::PathBuf;
 use std::time::Duration;
 
