@@ -51,7 +51,7 @@ fn frames(message_type: MessageType, messages: &[Vec<u8>]) -> Frames {
 
 fn document(i: u32, now_s: u32) -> Vec<u8> {
     use proto::metric::{Document, FlowMeter, Meter, MiniField, MiniTag, Traffic};
-    let edge = i % 2 == 0;
+    let edge = i.is_multiple_of(2);
     let code = if edge {
         messages::code::EDGE_L4
     } else {

@@ -80,6 +80,9 @@ pub struct Store {
     pub dialect: Dialect,
     /// Folder of the embedded engine.
     pub data_dir: PathBuf,
+    /// Address of the embedded engine: loopback; port 0 takes any free one. With a port of its own, agents on this
+    /// machine can leave its traffic out (`capture.exclude_ports`).
+    pub listen: SocketAddr,
     /// `libchdb.so` of the embedded engine. Empty: LIBCHDB in the environment, else the cache folder.
     pub libchdb: PathBuf,
     /// Most memory that the embedded engine may use.
@@ -109,6 +112,7 @@ impl Default for Store {
             password: String::new(),
             dialect: Dialect::default(),
             data_dir: PathBuf::from("flowstage-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             libchdb: PathBuf::new(),
             max_memory: ByteSize::mib(2048),
             retention: RetentionRule::default(),

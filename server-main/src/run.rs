@@ -11,6 +11,7 @@ use service::{Config, Page, asked_to_end, cannot_listen, finish, hostname, log_t
 use stage::{Clock, Pipeline, Supervision, Wiring};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ pub(crate) struct StoreArgs {
     /// The engine's library.
     #[arg(long)]
     lib: PathBuf,
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
     /// Most memory it may use, bytes.
     #[arg(long)]
     max_memory: u64,
@@ -45,6 +49,7 @@ pub(crate) fn store(args: StoreArgs) -> Result<ExitCode, String> {
     log_to_stderr(&args.log)?;
     let mut options = ServeOptions::new(args.data_dir, args.lib);
     options.max_memory_bytes = args.max_memory;
+    options.listen = args.listen;
     embedded::serve(&options).map_err(|e| e.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -54,11 +59,16 @@ impl Config for ServerConfig {
 
     fn check(&self) -> Result<(), String> {
         store_config(&self.store)?;
-        if self.store.url.is_empty() {
-            Ok(())
-        } else {
-            client(self).map(|_| ())
+        if !self.store.url.is_empty() {
+            return client(self).map(|_| ());
         }
+        if !self.store.listen.ip().is_loopback() {
+            return Err(format!(
+                "store.listen: {} is not on loopback",
+                self.store.listen
+            ));
+        }
+        Ok(())
     }
 
     fn hide_secrets(&mut self) {
@@ -173,6 +183,8 @@ fn embedded_process(c: &ServerConfig) -> Result<StoreProcess, String> {
         data_dir.clone().into(),
         "--lib".into(),
         lib.into(),
+        "--listen".into(),
+        c.store.listen.to_string().into(),
         "--max-memory".into(),
         memory.into(),
         "--log".into(),
