@@ -88,7 +88,7 @@ const FAMILIES: &[Gauge] = &[
     (
         "in_transit",
         "gauge",
-        "Items on their way to the outside world.",
+        "Items on their way: waiting for room, or for the outside world.",
         |r| Some(r.in_transit as f64),
     ),
     ("in_hand", "gauge", "Items in hand.", |r| {

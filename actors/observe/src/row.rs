@@ -126,7 +126,7 @@ pub struct Row {
     pub processed: u64,
     /// Items in hand now.
     pub in_hand: u64,
-    /// Items on their way to the outside world.
+    /// Items on their way: waiting for room, or for the outside world.
     pub in_transit: u64,
     /// Items handed on.
     pub emitted: u64,

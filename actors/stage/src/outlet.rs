@@ -1,4 +1,5 @@
-use crate::{Edge, Mail, Port, Stats, WhenFull};
+use crate::{DropReason, Edge, Mail, Port, Stats, WhenFull};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,6 +35,35 @@ pub struct Outlet<M: Mail> {
     pending: Vec<M>,
     port: Port<M>,
     label: &'static str,
+    /// Of the stage that emits: where batches that wait for room are counted.
+    stats: Arc<Stats>,
+}
+
+/// Items that wait for room, counted as on their way; what is dropped while it waits is counted as lost.
+struct Waiting {
+    items: u64,
+    stats: Arc<Stats>,
+}
+
+impl Waiting {
+    fn new(items: u64, stats: Arc<Stats>) -> Self {
+        stats.departed(items);
+        Self { items, stats }
+    }
+
+    fn found_room(&mut self, items: u64) {
+        self.items -= items;
+        self.stats.arrived(items);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.items > 0 {
+            self.stats.arrived(self.items);
+            self.stats.discard(DropReason::LostInRestart, self.items);
+        }
+    }
 }
 
 impl<M: Mail> Outlet<M> {
@@ -44,6 +74,7 @@ impl<M: Mail> Outlet<M> {
             pending: Vec::new(),
             port: port.clone(),
             label,
+            stats: Arc::default(),
         }
     }
 
@@ -65,6 +96,7 @@ impl<M: Mail> Clone for Outlet<M> {
             pending: Vec::new(),
             port: self.port.clone(),
             label: self.label,
+            stats: Arc::clone(&self.stats),
         }
     }
 }
@@ -85,18 +117,26 @@ impl<M: Mail> Outlets for Outlet<M> {
         }
     }
 
+    fn attach(&mut self, stats: &Arc<Stats>) {
+        self.stats = Arc::clone(stats);
+    }
+
     fn flush(&mut self, emitted: &mut u64) -> Vec<Blocked> {
         let mut pending = self.pending.drain(..);
         while let Some(m) = pending.next() {
             *emitted += m.items();
             if let Err(back) = self.port.offer(m) {
-                let rest: Vec<M> = pending.collect();
+                let mut rest: VecDeque<M> = pending.collect();
                 *emitted += rest.iter().map(Mail::items).sum::<u64>();
+                rest.push_front(back);
+                let items = rest.iter().map(Mail::items).sum();
+                let mut waiting = Waiting::new(items, Arc::clone(&self.stats));
                 let port = self.port.clone();
                 return vec![Box::pin(async move {
-                    port.send(back).await;
-                    for m in rest {
+                    while let Some(m) = rest.pop_front() {
+                        let items = m.items();
                         port.send(m).await;
+                        waiting.found_room(items);
                     }
                 })];
             }

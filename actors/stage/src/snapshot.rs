@@ -121,7 +121,7 @@ pub struct StageSnapshot {
     pub emitted: u64,
     /// Confirmed by the outside world (rows stored, bytes of frames written and taken).
     pub delivered: u64,
-    /// On their way to the outside world, neither confirmed nor given up.
+    /// On their way: waiting for room downstream, or neither confirmed nor given up by the outside world.
     #[serde(default)]
     pub in_transit: u64,
     /// Never reached the stage, by reason.

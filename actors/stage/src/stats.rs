@@ -27,7 +27,7 @@ pub struct Stats {
     pub(crate) in_hand: AtomicU64,
     pub(crate) emitted: AtomicU64,
     delivered: AtomicU64,
-    /// Taken by an outlet to the outside world and neither confirmed nor given up.
+    /// Taken by an outlet, and neither in the next mailbox nor confirmed nor given up.
     in_transit: AtomicU64,
     dropped: Reasons,
     discarded: Reasons,
@@ -111,12 +111,12 @@ impl Stats {
         self.discarded.add(reason, items);
     }
 
-    /// Counts items that an outlet has taken and that are now on their way to the outside world.
+    /// Counts items that an outlet has taken and that are now on their way.
     pub fn departed(&self, items: u64) {
         self.in_transit.fetch_add(items, Relaxed);
     }
 
-    /// The way of departed items has ended: they are about to be counted as delivered or discarded.
+    /// The way of departed items has ended: in the next mailbox, delivered or discarded.
     pub fn arrived(&self, items: u64) {
         self.in_transit.fetch_sub(items, Relaxed);
     }

@@ -155,7 +155,7 @@ fn a_deadline_names_who_still_runs_and_what_is_left() {
                 .iter()
                 .map(|l| (l.reason.as_str(), l.items))
                 .collect::<Vec<_>>(),
-            [("left behind", 2)]
+            [("left behind", 5)]
         );
     });
 }
