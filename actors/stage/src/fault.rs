@@ -13,6 +13,8 @@ pub enum Call {
     Tick = 2,
     /// [`crate::Stage::drain`].
     Drain = 3,
+    /// [`crate::Stage::more`].
+    More = 4,
 }
 
 /// One stage's planned fault. Read once a call: two loads, nothing on the packet path.

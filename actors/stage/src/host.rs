@@ -57,6 +57,8 @@ pub(crate) struct Host<S: Stage> {
     faults: VecDeque<Instant>,
     held: Held,
     drained: bool,
+    /// The stage has more to emit: that goes first.
+    unfinished: bool,
     /// A source has nothing more to give.
     ended: bool,
 }
@@ -96,6 +98,7 @@ impl<S: Stage> Host<S> {
                 faults,
                 held,
                 drained: false,
+                unfinished: false,
                 ended: false,
             }
             .start();
@@ -144,6 +147,7 @@ impl<S: Stage> Host<S> {
             self.out.clear();
             return Called::Replaced;
         }
+        self.unfinished = self.stage.as_ref().is_some_and(Stage::has_more);
         match result {
             Ok(Ok(pulled)) => {
                 let mut emitted = 0;
@@ -183,6 +187,7 @@ impl<S: Stage> Host<S> {
 
     fn fault(&mut self, ctx: &mut Context<Self>, cause: String) -> Called {
         self.out.clear();
+        self.unfinished = false;
         if let Some(broken) = self.stage.take() {
             self.publish_held(Some(&broken));
             self.stats.lose_held();
@@ -258,7 +263,11 @@ impl<S: Stage> Host<S> {
     fn work(&mut self, ctx: &mut Context<Self>) {
         let start = Instant::now();
         for _ in 0..BURST {
-            let called = if S::PULLS {
+            let called = if self.unfinished {
+                self.call(ctx, Call::More, |s, out, cx| {
+                    s.more(out, cx).map(|()| Pulled::More)
+                })
+            } else if S::PULLS {
                 if self.inbox.is_closed() || self.ended {
                     break;
                 }
@@ -301,11 +310,15 @@ impl<S: Stage> Actor for Host<S> {
             ctx.run_interval(every, |host, ctx| {
                 // A call that has just put a send into waiting goes first: what a tick would send now would
                 // overtake it.
-                if host.inbox.has_lease() && !host.drained && !host.stats.blocked.load(Relaxed) {
+                let free = !host.unfinished && !host.stats.blocked.load(Relaxed);
+                if host.inbox.has_lease() && !host.drained && free {
                     host.call(ctx, Call::Tick, |s, out, cx| {
                         s.tick(out, cx).map(|()| Pulled::More)
                     });
                     host.publish();
+                    if host.unfinished {
+                        host.inbox.ring_again();
+                    }
                 }
             });
         }
@@ -329,7 +342,9 @@ impl<S: Stage> Handler<Bell> for Host<S> {
         if ctx.state() != ActorState::Running {
             return;
         }
-        let more = if S::PULLS {
+        let more = if self.unfinished {
+            true
+        } else if S::PULLS {
             !self.ended && !self.inbox.is_closed()
         } else {
             self.inbox.depth() > 0

@@ -19,6 +19,20 @@ pub trait Stage: 'static {
     fn handle(&mut self, msg: Self::In, out: &mut Self::Out, cx: &Cx<'_>)
     -> Result<(), StageError>;
 
+    /// It has more to emit than one call should: its host calls [`Stage::more`] before anything else.
+    fn has_more(&self) -> bool {
+        false
+    }
+
+    /// Goes on with what [`Stage::has_more`] promised: emits one batch or so. It is called when what the call before
+    /// it emitted has found room, so that a burst is never larger than the mailboxes it goes to.
+    ///
+    /// # Errors
+    /// As [`Stage::handle`].
+    fn more(&mut self, _out: &mut Self::Out, _cx: &Cx<'_>) -> Result<(), StageError> {
+        Ok(())
+    }
+
     /// Called at the interval given when it was wired, with mail or without; not while it waits for room.
     ///
     /// # Errors
@@ -27,7 +41,7 @@ pub trait Stage: 'static {
         Ok(())
     }
 
-    /// Last call before an orderly end: emits what is still held.
+    /// Before an orderly end: emits what is still held, together with the calls of [`Stage::more`] after it.
     ///
     /// # Errors
     /// As [`Stage::handle`]; a fault here loses what was held, and the stage ends.

@@ -8,7 +8,7 @@
 
 use crate::{
     Call, Clock, Cx, Held, Inbox, Mail, MailboxSnapshot, NodeKind, Outlet, Outlets, Pipeline, Port,
-    Stage, StageSnapshot, Stats, Supervision, Wiring, block, drop_newest, mailbox,
+    Stage, StageError, StageSnapshot, Stats, Supervision, Wiring, block, drop_newest, mailbox,
 };
 use actix::prelude::*;
 use std::future::Future;
@@ -173,7 +173,7 @@ pub fn assert_stage_contract<S: Stage>(
                 hurt.lost > 0 || inputs().iter().all(|m| m.items() == 0),
                 "the batch in hand is counted as lost"
             ),
-            Call::Tick | Call::Drain => assert_eq!(hurt.lost, 0, "nothing was in hand in {call:?}"),
+            Call::Tick | Call::Drain | Call::More => assert_eq!(hurt.lost, 0, "nothing was in hand in {call:?}"),
         }
     }
 }
@@ -227,6 +227,36 @@ pub fn held_by<S: Stage>(stage: &S) -> Held {
     let mut h = Held::default();
     stage.held(&mut h);
     h
+}
+
+/// Calls a stage with a batch, and on as long as it has more to emit, as a host does.
+///
+/// # Errors
+/// As [`Stage::handle`].
+pub fn handle<S: Stage>(
+    stage: &mut S,
+    msg: S::In,
+    out: &mut S::Out,
+    cx: &Cx<'_>,
+) -> Result<(), StageError> {
+    stage.handle(msg, out, cx)?;
+    finish(stage, out, cx)
+}
+
+/// Drains a stage, and on as long as it has more to emit, as a host does.
+///
+/// # Errors
+/// As [`Stage::drain`].
+pub fn drain<S: Stage>(stage: &mut S, out: &mut S::Out, cx: &Cx<'_>) -> Result<(), StageError> {
+    stage.drain(out, cx)?;
+    finish(stage, out, cx)
+}
+
+fn finish<S: Stage>(stage: &mut S, out: &mut S::Out, cx: &Cx<'_>) -> Result<(), StageError> {
+    while stage.has_more() {
+        stage.more(out, cx)?;
+    }
+    Ok(())
 }
 
 /// Hands on, as a host would, what `out` has pending.
