@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a command of the README needs and this machine lacks. Says nothing and takes no time where all is there.
 #
-#   setup.sh demo|test|lint
+#   setup.sh demo|test|lint|fuzz
 #
 #   FLOWSTAGE_CACHE   the cache folder (default: ${XDG_CACHE_HOME:-$HOME/.cache}/flowstage)
 #
@@ -26,6 +26,9 @@ mkdir -p "$cache"
 packages=()
 # need COMMAND PACKAGE...: the packages, unless the command is there.
 need() { have "$1" || packages+=("${@:2}"); }
+
+# header FILE: the C compiler finds it; without a compiler it is not asked.
+header() { have cc && printf '#include <%s>\n' "$1" | cc -E - >/dev/null 2>&1; }
 
 # Runs a command that may take long: says what and then how long it took; its output only if it fails.
 quietly() {
@@ -63,6 +66,8 @@ apt_install() {
 compiler() {
     have cargo || die 'cargo is missing: install Rust from https://rustup.rs'
     need cc gcc libc6-dev
+    # libpcap compiles filter expressions; the built agent needs its libpcap.so.0.8.
+    header pcap/pcap.h || packages+=(libpcap-dev)
     [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ]] || packages+=(ca-certificates)
 }
 
@@ -119,6 +124,16 @@ EOF
     mv -T "$work" "$folder"
 }
 
+# What libFuzzer is compiled with. Where it cannot be had, all else is tested and fuzzing says that it was left out.
+fuzzer() {
+    have "${CXX:-c++}" && return
+    if have apt-get && [[ "$(id -u)" == 0 ]]; then
+        packages=(g++)
+        (apt_install) && return
+    fi
+    say 'no C++ compiler: fuzzing will say so'
+}
+
 lint_tools() {
     cargo fmt --version >/dev/null 2>&1 || die 'rustfmt is missing: rustup component add rustfmt'
     cargo clippy --version >/dev/null 2>&1 || die 'clippy is missing: rustup component add clippy'
@@ -150,7 +165,8 @@ case "${1:-}" in
         compiler
         need shellcheck shellcheck
         ;;
-    *) die 'usage: setup.sh demo|test|lint' ;;
+    fuzz) compiler ;;
+    *) die 'usage: setup.sh demo|test|lint|fuzz' ;;
 esac
 ((${#packages[@]} == 0)) || apt_install
 
@@ -158,6 +174,10 @@ esac
 exec 9>"$cache/.setup.lock"
 flock 9
 case $1 in
-    test) clickhouse ;;
+    test)
+        clickhouse
+        fuzzer
+        ;;
+    fuzz) fuzzer ;;
     lint) lint_tools ;;
 esac

@@ -53,19 +53,20 @@ pub struct PatternError {
     what: String,
 }
 
-/// Which interfaces are meant, by name.
-#[derive(Clone, Debug)]
-pub enum Selection {
-    /// These and no others.
-    Names(Vec<String>),
-    /// Those that match.
-    Pattern(Regex),
+/// Which interfaces are meant: those with one of the names, and those whose name matches the pattern.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    names: Vec<String>,
+    pattern: Option<Regex>,
 }
 
 impl Selection {
     /// Names as they are.
     pub fn names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Self {
-        Self::Names(names.into_iter().map(Into::into).collect())
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            pattern: None,
+        }
     }
 
     /// A regular expression that is to match somewhere in the name: `^` and `$` bind it.
@@ -73,6 +74,14 @@ impl Selection {
     /// # Errors
     /// It is none, or longer than 4096 bytes.
     pub fn pattern(pattern: &str) -> Result<Self, PatternError> {
+        Self::default().or_pattern(pattern)
+    }
+
+    /// Also those that match.
+    ///
+    /// # Errors
+    /// As [`Selection::pattern`].
+    pub fn or_pattern(self, pattern: &str) -> Result<Self, PatternError> {
         let refuse = |what| PatternError {
             pattern: pattern.chars().take(80).collect(),
             what,
@@ -83,18 +92,18 @@ impl Selection {
                 pattern.len()
             )));
         }
-        Regex::new(pattern)
-            .map(Self::Pattern)
-            .map_err(|e| refuse(e.to_string()))
+        let regex = Regex::new(pattern).map_err(|e| refuse(e.to_string()))?;
+        Ok(Self {
+            pattern: Some(regex),
+            ..self
+        })
     }
 
     /// The interface of this name is meant.
     #[must_use]
     pub fn is_match(&self, name: &str) -> bool {
-        match self {
-            Self::Names(names) => names.iter().any(|n| n == name),
-            Self::Pattern(pattern) => pattern.is_match(name),
-        }
+        let is_matched = |p: &Regex| p.is_match(name);
+        self.names.iter().any(|n| n == name) || self.pattern.as_ref().is_some_and(is_matched)
     }
 
     /// Those of `interfaces` that are meant.
@@ -105,14 +114,9 @@ impl Selection {
     /// Names that are meant and that no interface has: what a warning is about.
     #[must_use]
     pub fn missing(&self, interfaces: &[Interface]) -> Vec<&str> {
-        match self {
-            Self::Names(names) => names
-                .iter()
-                .map(String::as_str)
-                .filter(|n| interfaces.iter().all(|i| i.name != *n))
-                .collect(),
-            Self::Pattern(_) => Vec::new(),
-        }
+        let is_missing = |n: &&str| interfaces.iter().all(|i| i.name != *n);
+        let names = self.names.iter().map(String::as_str);
+        names.filter(is_missing).collect()
     }
 }
 
@@ -156,6 +160,9 @@ mod tests {
         );
         assert!(Selection::pattern(&"a".repeat(4097)).is_err());
         let s = Selection::names(["no-such-one"]);
+        assert_eq!(s.missing(&interfaces()), ["no-such-one"]);
+        let s = s.or_pattern("^veth").unwrap();
+        assert!(s.is_match("no-such-one") && s.is_match("veth7") && !s.is_match("eth0"));
         assert_eq!(s.missing(&interfaces()), ["no-such-one"]);
     }
 }

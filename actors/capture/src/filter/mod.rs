@@ -1,252 +1,89 @@
-//! Which packets the kernel leaves out before they cost anything: our own.
+//! Which packets the kernel leaves out before they cost anything: our own, and those the operator does not want.
 //!
 //! An agent that captures the connection on which it reports makes new packets to report with every report.
 
-mod instruction;
+mod error;
+mod exclude;
+mod expression;
 #[cfg(test)]
 mod tests;
 
-pub use instruction::Instruction;
+pub use crate::bpf::{Instruction, MAX_INSTRUCTIONS};
+pub use error::{ExpressionError, FilterError};
+pub use exclude::Exclude;
+pub use expression::Expression;
 
-use instruction::*;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use crate::bpf::*;
+use exclude::Accept;
+use messages::LinkType;
 
-/// Longest program that the kernel takes (`BPF_MAXINSNS`).
-pub const MAX_INSTRUCTIONS: usize = 4096;
-
-// Kinds of links (linux/if_arp.h).
-const ETHERNET: u32 = 1;
-const LOOPBACK: u32 = 772;
-/// Links whose packets start with an IP header: none, IPv4 and IPv6 tunnels, SIT, raw IP.
-const RAW_LINKS: [u32; 5] = [0xfffe, 768, 769, 776, 519];
-
-const OUTGOING: u32 = 4;
-const IPV4: u32 = 0x0800;
-const IPV6: u32 = 0x86dd;
-const VLAN_TAGS: [u32; 3] = [0x8100, 0x88a8, 0x9100];
-/// Tags that are looked behind. The kernel takes the outermost out before, so that this is one more in all.
-const MAX_TAGS: u32 = 2;
-const TCP: u32 = 6;
 const DROP: u32 = 0;
+/// Stand-ins for "not excluded" until the whole program is known; no snap length is so large.
+const ACCEPTED: Accept = Accept {
+    ethernet: u32::MAX,
+    raw: u32::MAX - 1,
+};
 
-/// TCP connections that are not captured.
-///
-/// Packets inside of tunnels are judged by their outer header only, and an IPv6 packet with extension headers or an
-/// IP fragment other than the first, which have no ports where they are looked for, are captured.
+/// What a ring leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exclude {
-    /// Address and port of one end, either end: our servers.
-    pub endpoints: Vec<(IpAddr, u16)>,
-    /// Port of one end, either end and at any address: what we listen on.
-    pub ports: Vec<u16>,
+pub struct Filter {
+    /// Connections that are left out.
+    pub exclude: Exclude,
+    /// Of the others, what is taken; `None` = all.
+    pub expression: Option<Expression>,
 }
 
-/// The list is longer than a kernel filter can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{endpoints} endpoints and {ports} ports to exclude make a filter of {instructions} instructions, the kernel \
-     takes {MAX_INSTRUCTIONS}: exclude fewer, or their ports without addresses"
-)]
-pub struct FilterError {
-    endpoints: usize,
-    ports: usize,
-    instructions: usize,
+/// What a filter will be used on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// One interface, whose packets begin so: [`LinkType::Ethernet`] or [`LinkType::Raw`].
+    Of(LinkType),
+    /// Interfaces of every kind.
+    Any,
 }
 
-impl Exclude {
-    /// The program for a packet socket. It keeps `snap_len` bytes of a packet, drops what is excluded, what a
-    /// loopback interface shows as sent (it shows it again as received), and links that are not known here.
+impl Filter {
+    /// The program for a packet socket. It keeps `snap_len` bytes of a packet, and drops what is excluded, what the
+    /// expression does not take, what a loopback interface shows as sent (it shows it again as received), and links
+    /// that are not known here. Exclusion comes first: an expression cannot bring our own traffic back.
     ///
     /// # Errors
-    /// The list is too long.
-    pub fn program(&self, snap_len: u32) -> Result<Vec<Instruction>, FilterError> {
-        let snap_len = snap_len.max(1);
-        let by_address = Endpoints::of(self);
-        let mut once = Assembly::default();
-        once.then(LOAD_WORD, PACKET_TYPE);
-        once.when(JUMP_EQUAL, OUTGOING, give(DROP));
-        once.then(LOAD_WORD, HARDWARE_TYPE);
-
-        let mut a = Assembly::default();
-        a.then(LOAD_WORD, HARDWARE_TYPE);
-        a.when(JUMP_EQUAL, LOOPBACK, once);
-        let ethernet = ethernet(&by_address, MAX_TAGS, 14, snap_len);
-        a.any_of(&[LOOPBACK, ETHERNET], ethernet);
-        a.any_of(&RAW_LINKS, raw(&by_address, snap_len));
-        a.then(RETURN, DROP);
-        let program = a.finish();
+    /// The program is too long for the kernel, or the expression means nothing on such a link.
+    pub fn program(&self, links: Links, snap_len: u32) -> Result<Vec<Instruction>, FilterError> {
+        let snap_len = snap_len.clamp(1, ACCEPTED.raw - 1);
+        let mut program = self.exclude.piece(ACCEPTED).finish();
+        let excluding = program.len();
+        let (mut ethernet, mut raw) = (None, None);
+        if let Some(expression) = &self.expression {
+            if links != Links::Of(LinkType::Raw) {
+                ethernet = Some(program.len());
+                program.extend(expression.program(LinkType::Ethernet, snap_len)?);
+            }
+            if links != Links::Of(LinkType::Ethernet) {
+                raw = Some(program.len());
+                program.extend(expression.program(LinkType::Raw, snap_len)?);
+            }
+        }
         if program.len() > MAX_INSTRUCTIONS {
-            return Err(FilterError {
-                endpoints: self.endpoints.len(),
-                ports: self.ports.len(),
+            return Err(FilterError::TooLong {
                 instructions: program.len(),
+                expression: program.len() - excluding,
+                endpoints: self.exclude.endpoints.len(),
+                ports: self.exclude.ports.len(),
             });
+        }
+        for (at, i) in program.iter_mut().enumerate().take(excluding) {
+            let goes_on = match (i.code, i.k) {
+                (RETURN, k) if k == ACCEPTED.ethernet => ethernet,
+                (RETURN, k) if k == ACCEPTED.raw => raw,
+                _ => continue,
+            };
+            // One instruction for one: no distance changes. Within the expression they are relative already.
+            *i = match goes_on {
+                Some(start) => Instruction::plain(JUMP, (start - at - 1) as u32),
+                None => Instruction::plain(RETURN, snap_len),
+            };
         }
         Ok(program)
     }
-}
-
-/// The exclusion list sorted for comparing: ports by address in words, and ports without address.
-struct Endpoints {
-    v4: BTreeMap<[u32; 1], BTreeSet<u16>>,
-    v6: BTreeMap<[u32; 4], BTreeSet<u16>>,
-    ports: BTreeSet<u16>,
-}
-
-impl Endpoints {
-    fn of(exclude: &Exclude) -> Self {
-        let ports: BTreeSet<u16> = exclude.ports.iter().copied().collect();
-        let (mut v4, mut v6) = (
-            BTreeMap::<_, BTreeSet<_>>::new(),
-            BTreeMap::<_, BTreeSet<_>>::new(),
-        );
-        for (address, port) in exclude
-            .endpoints
-            .iter()
-            .filter(|(_, port)| !ports.contains(port))
-        {
-            let same_address = match address.to_canonical() {
-                IpAddr::V4(a) => v4.entry([a.to_bits()]).or_default(),
-                IpAddr::V6(a) => {
-                    let n = a.to_bits();
-                    v6.entry([
-                        (n >> 96) as u32,
-                        (n >> 64) as u32,
-                        (n >> 32) as u32,
-                        n as u32,
-                    ])
-                    .or_default()
-                }
-            };
-            same_address.insert(*port);
-        }
-        Self { v4, v6, ports }
-    }
-}
-
-/// Judges a frame whose EtherType is at `l3 - 2`, with up to `tags` VLAN tags before the true one.
-fn ethernet(endpoints: &Endpoints, tags: u32, l3: u32, accept: u32) -> Assembly {
-    let mut a = Assembly::default();
-    a.then(LOAD_LENGTH, 0).unless(JUMP_AT_LEAST, l3, accept);
-    a.then(LOAD_HALF, l3 - 2);
-    a.when(JUMP_EQUAL, IPV4, ipv4(endpoints, l3, accept));
-    a.when(JUMP_EQUAL, IPV6, ipv6(endpoints, l3, accept));
-    if tags > 0 {
-        a.any_of(&VLAN_TAGS, ethernet(endpoints, tags - 1, l3 + 4, accept));
-    }
-    a.then(RETURN, accept);
-    a
-}
-
-/// Judges a packet without link header.
-fn raw(endpoints: &Endpoints, accept: u32) -> Assembly {
-    let mut a = Assembly::default();
-    a.then(LOAD_LENGTH, 0).unless(JUMP_AT_LEAST, 1, accept);
-    a.then(LOAD_BYTE, 0).then(AND, 0xf0);
-    a.when(JUMP_EQUAL, 0x40, ipv4(endpoints, 0, accept));
-    a.when(JUMP_EQUAL, 0x60, ipv6(endpoints, 0, accept));
-    a.then(RETURN, accept);
-    a
-}
-
-/// Judges an IPv4 packet (RFC 791) at `l3`.
-fn ipv4(endpoints: &Endpoints, l3: u32, accept: u32) -> Assembly {
-    if endpoints.v4.is_empty() && endpoints.ports.is_empty() {
-        return give(accept);
-    }
-    let mut a = Assembly::default();
-    // A load behind the end would drop the packet, so lengths come first.
-    a.then(LOAD_LENGTH, 0)
-        .unless(JUMP_AT_LEAST, l3 + 20, accept);
-    a.then(LOAD_BYTE, l3 + 9).unless(JUMP_EQUAL, TCP, accept);
-    a.then(LOAD_HALF, l3 + 6)
-        .when(JUMP_ANY_BIT, 0x1fff, give(accept));
-    a.then(LOAD_INDEX_HEADER_LEN, l3);
-    a.then(LOAD_LENGTH, 0).unless(JUMP_AT_LEAST, l3 + 4, accept);
-    a.then(SUBTRACT, l3 + 4)
-        .unless(JUMP_AT_LEAST_INDEX, 0, accept);
-    for (address, port) in [(l3 + 12, l3), (l3 + 16, l3 + 2)] {
-        a.end(
-            &endpoints.ports,
-            &endpoints.v4,
-            address,
-            LOAD_HALF_INDEXED,
-            port,
-        );
-    }
-    a.then(RETURN, accept);
-    a
-}
-
-/// Judges an IPv6 packet (RFC 8200) at `l3`.
-fn ipv6(endpoints: &Endpoints, l3: u32, accept: u32) -> Assembly {
-    if endpoints.v6.is_empty() && endpoints.ports.is_empty() {
-        return give(accept);
-    }
-    let mut a = Assembly::default();
-    a.then(LOAD_LENGTH, 0)
-        .unless(JUMP_AT_LEAST, l3 + 44, accept);
-    a.then(LOAD_BYTE, l3 + 6).unless(JUMP_EQUAL, TCP, accept);
-    for (address, port) in [(l3 + 8, l3 + 40), (l3 + 24, l3 + 42)] {
-        a.end(&endpoints.ports, &endpoints.v6, address, LOAD_HALF, port);
-    }
-    a.then(RETURN, accept);
-    a
-}
-
-impl Assembly {
-    /// Runs `piece` if the accumulator is any of `values`.
-    fn any_of(&mut self, values: &[u32], piece: Self) -> &mut Self {
-        // The last comparison guards the piece, those before jump into it.
-        let Some((last, others)) = values.split_last() else {
-            return self;
-        };
-        for (done, value) in others.iter().enumerate() {
-            let guard = 1 + u32::from(piece.is_far());
-            let left = (others.len() - done - 1) as u32 * 2 + guard;
-            self.when(JUMP_EQUAL, *value, jump(left));
-        }
-        self.when(JUMP_EQUAL, *last, piece)
-    }
-
-    /// Drops the packet if its port at `port`, loaded by `load`, is one of `ports`, or together with the words of
-    /// its address at `address` one of `endpoints`.
-    fn end<const WORDS: usize>(
-        &mut self,
-        ports: &BTreeSet<u16>,
-        endpoints: &BTreeMap<[u32; WORDS], BTreeSet<u16>>,
-        address: u32,
-        load: u16,
-        port: u32,
-    ) {
-        self.port(ports, load, port);
-        for (words, ports) in endpoints {
-            let mut same_address = Self::default();
-            same_address.port(ports, load, port);
-            for (i, word) in words.iter().enumerate().rev() {
-                let mut compare = Self::default();
-                compare.then(LOAD_WORD, address + 4 * i as u32);
-                compare.when(JUMP_EQUAL, *word, same_address);
-                same_address = compare;
-            }
-            self.extend(same_address);
-        }
-    }
-
-    fn port(&mut self, ports: &BTreeSet<u16>, load: u16, port: u32) {
-        if !ports.is_empty() {
-            self.then(load, port);
-        }
-        for port in ports {
-            self.when(JUMP_EQUAL, u32::from(*port), give(DROP));
-        }
-    }
-}
-
-/// Not a piece that returns: a jump over `distance` instructions.
-fn jump(distance: u32) -> Assembly {
-    let mut a = Assembly::default();
-    a.then(JUMP, distance);
-    a
 }

@@ -1,72 +1,23 @@
+mod expressions;
+
 use super::*;
+use crate::bpf::interpreter::{self, Packet};
+use crate::link::{ETHERNET, LOOPBACK, RAW_LINKS};
 use proptest::prelude::*;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const SNAP_LEN: u32 = 65_535;
 
-/// Runs a program as the kernel does, and stops at what the kernel would refuse or drop a packet for.
 fn run(program: &[Instruction], packet: &[u8], hardware: u32, packet_type: u32) -> u32 {
-    let (mut a, mut x, mut at) = (0u32, 0u32, 0usize);
-    let load = |offset: u32, len: usize| match (offset, len) {
-        (PACKET_TYPE, 4) => packet_type,
-        (HARDWARE_TYPE, 4) => hardware,
-        _ => {
-            let bytes = packet.get(offset as usize..offset as usize + len);
-            bytes
-                .expect("a load in the packet")
-                .iter()
-                .fold(0, |n, b| n << 8 | u32::from(*b))
-        }
+    interpreter::run(program, &Packet::of_filter(packet, hardware, packet_type))
+}
+
+fn excluding(exclude: &Exclude) -> Result<Vec<Instruction>, FilterError> {
+    let filter = Filter {
+        exclude: exclude.clone(),
+        expression: None,
     };
-    loop {
-        let i = program[at];
-        at += 1;
-        let holds = match i.code {
-            LOAD_WORD => {
-                a = load(i.k, 4);
-                continue;
-            }
-            LOAD_HALF => {
-                a = load(i.k, 2);
-                continue;
-            }
-            LOAD_BYTE => {
-                a = load(i.k, 1);
-                continue;
-            }
-            LOAD_HALF_INDEXED => {
-                a = load(i.k + x, 2);
-                continue;
-            }
-            LOAD_LENGTH => {
-                a = packet.len() as u32;
-                continue;
-            }
-            LOAD_INDEX_HEADER_LEN => {
-                x = 4 * (load(i.k, 1) & 15);
-                continue;
-            }
-            SUBTRACT => {
-                a = a.checked_sub(i.k).expect("no wrap");
-                continue;
-            }
-            AND => {
-                a &= i.k;
-                continue;
-            }
-            JUMP => {
-                at += i.k as usize;
-                continue;
-            }
-            RETURN => return i.k,
-            JUMP_EQUAL => a == i.k,
-            JUMP_AT_LEAST => a >= i.k,
-            JUMP_AT_LEAST_INDEX => a >= x,
-            JUMP_ANY_BIT => a & i.k != 0,
-            other => panic!("code {other:#x}"),
-        };
-        at += usize::from(if holds { i.jump_true } else { i.jump_false });
-    }
+    filter.program(Links::Any, SNAP_LEN)
 }
 
 /// What the program is to do, in plain words.
@@ -196,7 +147,7 @@ fn sample() -> Exclude {
 }
 
 fn keeps(frame: &[u8], hardware: u32) -> bool {
-    match run(&sample().program(SNAP_LEN).unwrap(), frame, hardware, 0) {
+    match run(&excluding(&sample()).unwrap(), frame, hardware, 0) {
         0 => false,
         SNAP_LEN => true,
         other => panic!("{other}"),
@@ -260,7 +211,7 @@ fn what_has_no_ports_is_kept() {
 #[test]
 fn loopback_gives_a_packet_once_and_unknown_links_none() {
     let other = frame(&[], &packet((v4(3), 1), (v4(4), 2), 0));
-    let program = Exclude::default().program(100).unwrap();
+    let program = Filter::default().program(Links::Any, 100).unwrap();
     assert_eq!(run(&program, &other, LOOPBACK, OUTGOING), 0);
     assert_eq!(run(&program, &other, LOOPBACK, 0), 100);
     assert_eq!(run(&program, &other, ETHERNET, OUTGOING), 100);
@@ -270,15 +221,14 @@ fn loopback_gives_a_packet_once_and_unknown_links_none() {
 #[test]
 fn a_list_that_is_too_long_is_refused() {
     let endpoints = (0..2000).map(|i| (v6(i), 1)).collect();
-    let e = Exclude {
+    let e = excluding(&Exclude {
         endpoints,
         ports: vec![],
-    }
-    .program(SNAP_LEN)
+    })
     .unwrap_err();
     let text = e.to_string();
     assert!(
-        text.starts_with("2000 endpoints and 0 ports to exclude make a filter of "),
+        text.starts_with("2000 endpoints and 0 ports to exclude and an expression of 0 instructions make a filter of "),
         "{text}"
     );
 }
@@ -319,15 +269,8 @@ proptest! {
 
     #[test]
     fn every_program_is_one_that_the_kernel_takes(exclude in any_exclude()) {
-        let Ok(program) = exclude.program(SNAP_LEN) else { return Ok(()) };
-        prop_assert_eq!(program.last().unwrap().code, RETURN);
-        for (at, i) in program.iter().enumerate() {
-            let furthest = match i.code {
-                JUMP => i.k as usize,
-                _ => usize::from(i.jump_true.max(i.jump_false)),
-            };
-            prop_assert!(at + 1 + furthest < program.len() || i.code == RETURN);
-        }
+        let Ok(program) = excluding(&exclude) else { return Ok(()) };
+        interpreter::assert_is_taken(&program);
     }
 
     #[test]
@@ -341,7 +284,7 @@ proptest! {
         hardware in prop_oneof![Just(1u32), Just(772), Just(0xfffe), Just(280)],
         packet_type in 0..5u32,
     ) {
-        let Ok(program) = exclude.program(SNAP_LEN) else { return Ok(()) };
+        let Ok(program) = excluding(&exclude) else { return Ok(()) };
         let mut bytes = if hardware == 0xfffe { packet } else { frame(&tags, &packet) };
         for (at, value) in damage {
             let at = at.index(bytes.len());

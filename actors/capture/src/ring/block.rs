@@ -1,5 +1,5 @@
+use crate::link::link_type;
 use crate::{PacketDirection, RawPacket};
-use messages::LinkType;
 use std::mem::offset_of;
 
 const HEADER: usize = size_of::<libc::tpacket3_hdr>();
@@ -12,22 +12,6 @@ const BLOCK_HEADER: usize = offset_of!(libc::tpacket_block_desc, hdr);
 /// The tag that the interface took out is part of the packet on the wire.
 const VLAN_TAG: u32 = 4;
 const VLAN_ID: u32 = 0xfff;
-
-/// `ARPHRD_RAWIP`
-const RAW_IP: u16 = 519;
-
-/// What the first bytes of packets of a link of this kind are (linux/if_arp.h); `None` for kinds not known here.
-pub(super) const fn link_type(hardware: u16) -> Option<LinkType> {
-    match hardware {
-        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Some(LinkType::Ethernet),
-        libc::ARPHRD_NONE
-        | RAW_IP
-        | libc::ARPHRD_TUNNEL
-        | libc::ARPHRD_TUNNEL6
-        | libc::ARPHRD_SIT => Some(LinkType::Raw),
-        _ => None,
-    }
-}
 
 /// A block that the kernel has filled: packets that point to each other (linux/if_packet.h, `TPACKET_V3`).
 ///
@@ -125,6 +109,7 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use messages::LinkType;
     use proptest::prelude::*;
 
     fn put(block: &mut [u8], at: usize, n: u32) {

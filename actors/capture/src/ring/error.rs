@@ -1,19 +1,17 @@
 use crate::FilterError;
+use crate::capability::Capability;
 use std::io;
 
 /// Why an interface cannot be captured on, or no longer.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
-    /// The process may not open packet sockets.
-    #[error(
-        "cannot capture on interface `{interface}`: CAP_NET_RAW is missing; run as root, or give the program the \
-         capability: setcap cap_net_raw+ep {program}"
-    )]
+    /// The process lacks a capability.
+    #[error("cannot capture on interface `{interface}`: {}", capability.is_missing())]
     NotPermitted {
         /// The interface.
         interface: String,
-        /// Path of this program.
-        program: String,
+        /// What is missing.
+        capability: Capability,
     },
     /// There is no interface of that name in this network namespace.
     #[error(
@@ -41,13 +39,24 @@ pub enum RingError {
         /// What is wrong with them.
         what: String,
     },
-    /// The list of connections to leave out is too long.
+    /// There is no program for what is to be left out.
     #[error("the filter of interface `{interface}`: {source}")]
     Filter {
         /// The interface.
         interface: String,
         /// What is wrong with it.
         source: FilterError,
+    },
+    /// The kernel has no memory for the filter: `net.core.optmem_max` bounds it.
+    #[error(
+        "the filter of interface `{interface}`, {instructions} instructions, is larger than the kernel allows a \
+         socket: make it shorter, or allow more: sysctl -w net.core.optmem_max=262144"
+    )]
+    FilterMemory {
+        /// The interface.
+        interface: String,
+        /// Length of the program.
+        instructions: usize,
     },
     /// The kernel refused a step.
     #[error("cannot {step} for interface `{interface}`: {source}")]
@@ -65,7 +74,7 @@ pub enum RingError {
         /// The interface.
         interface: String,
     },
-    /// The interface was removed or renamed: this ring will give nothing any more.
+    /// The interface was removed: this ring will give nothing any more but what it holds.
     #[error("interface `{interface}` is gone")]
     Gone {
         /// The interface.
@@ -86,11 +95,11 @@ impl RingError {
         let interface = interface.to_owned();
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => {
-                let program = std::env::current_exe().map_or_else(
-                    |_| "flowstage-agent".to_owned(),
-                    |p| p.display().to_string(),
-                );
-                Self::NotPermitted { interface, program }
+                let capability = Capability::NetRaw;
+                Self::NotPermitted {
+                    interface,
+                    capability,
+                }
             }
             Some(libc::ENODEV | libc::ENXIO) => Self::NoInterface { interface },
             _ => Self::Step {
@@ -98,6 +107,26 @@ impl RingError {
                 step,
                 source,
             },
+        }
+    }
+
+    pub(super) fn promiscuous(interface: &str, source: io::Error) -> Self {
+        match Self::step(interface, "set promiscuous mode", source) {
+            Self::NotPermitted { interface, .. } => Self::NotPermitted {
+                interface,
+                capability: Capability::NetAdmin,
+            },
+            other => other,
+        }
+    }
+
+    pub(super) fn filter(interface: &str, instructions: usize, source: io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::ENOMEM) => Self::FilterMemory {
+                interface: interface.to_owned(),
+                instructions,
+            },
+            _ => Self::step(interface, "set the filter", source),
         }
     }
 }

@@ -1,9 +1,11 @@
 use super::RingError;
-use crate::Exclude;
+use crate::Filter;
 use std::time::Duration;
 
 /// Blocks are a multiple of this: of every page size that Linux has.
 const BLOCK_STEP: usize = 64 << 10;
+/// Large enough that handing one over costs little.
+const USUAL_BLOCK: usize = 1 << 20;
 /// Largest block: the kernel counts in 32 bits, and a block is one allocation.
 const MAX_BLOCK: usize = 64 << 20;
 /// Largest ring, bytes.
@@ -28,10 +30,8 @@ pub struct RingOptions {
     pub snap_len: u32,
     /// Also take what is for other hosts.
     pub promiscuous: bool,
-    /// Connections that are left out.
-    pub exclude: Exclude,
-    /// Number of a group of rings on one interface that share its packets, each flow to one of them.
-    pub group: Option<u16>,
+    /// What is left out.
+    pub filter: Filter,
 }
 
 impl RingOptions {
@@ -44,9 +44,31 @@ impl RingOptions {
             block_timeout: Duration::from_millis(50),
             snap_len: 65_535 + 22,
             promiscuous: false,
-            exclude: Exclude::default(),
-            group: None,
+            filter: Filter::default(),
         }
+    }
+
+    /// Makes the ring one of `bytes` at most: blocks of a MiB where there are eight of them, and smaller ones, down to
+    /// what holds a packet, where there are not. It is never smaller than [`Self::least_ring`].
+    #[must_use]
+    pub fn with_ring(mut self, bytes: usize) -> Self {
+        let block = (bytes / 8).clamp(1, USUAL_BLOCK);
+        let block = 1 << block.ilog2();
+        self.block_bytes = block.max(least_block(self.snap_len));
+        self.blocks = (bytes / self.block_bytes).max(2);
+        self
+    }
+
+    /// Bytes of the ring.
+    #[must_use]
+    pub const fn ring(&self) -> usize {
+        self.block_bytes * self.blocks
+    }
+
+    /// Bytes of the smallest ring that takes packets of `snap_len`.
+    #[must_use]
+    pub fn least_ring(snap_len: u32) -> usize {
+        2 * least_block(snap_len)
     }
 
     /// Checks the sizes and gives them as the kernel wants them.
@@ -88,6 +110,13 @@ impl RingOptions {
     }
 }
 
+/// The smallest block that holds a packet of `snap_len`, a power of two; never more than the largest that is allowed.
+fn least_block(snap_len: u32) -> usize {
+    (snap_len as usize + OVERHEAD)
+        .next_power_of_two()
+        .clamp(BLOCK_STEP, MAX_BLOCK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +147,36 @@ mod tests {
             message(1 << 20, 1, 1_500).unwrap(),
             "the ring of interface `eth0`: 1 blocks of 1048576 bytes are not allowed, only 2 to 4096"
         );
+    }
+
+    #[test]
+    fn a_ring_of_any_size_is_one_that_the_kernel_takes() {
+        let sized = |bytes, snap_len| {
+            let options = RingOptions {
+                snap_len,
+                ..RingOptions::new("eth0")
+            };
+            options.with_ring(bytes)
+        };
+        let shape = |bytes, snap_len| {
+            let o = sized(bytes, snap_len);
+            (o.block_bytes >> 10, o.blocks)
+        };
+        assert_eq!(shape(32 << 20, 65_535), (1024, 32));
+        assert_eq!(shape(8 << 20, 65_535), (1024, 8));
+        assert_eq!(shape(7 << 20, 65_535), (512, 14));
+        assert_eq!(shape(1 << 20, 65_535), (128, 8));
+        assert_eq!(shape(1 << 20, 262_144), (512, 2));
+        assert_eq!(shape(0, 65_535), (128, 2));
+        assert_eq!(shape(0, 128), (64, 2));
+        for snap_len in [128, 1_500, 65_023, 65_025, 65_557, 262_144] {
+            for bytes in (0..40).map(|n| n * 333_333) {
+                let o = sized(bytes, snap_len);
+                assert!(o.request().is_ok(), "{bytes} {snap_len}");
+                let least = RingOptions::least_ring(snap_len);
+                assert!(o.ring() <= bytes.max(least), "{bytes} {snap_len}");
+                assert!(o.ring() >= least, "{bytes} {snap_len}");
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Both ends of a cable: what is sent to 10.77.0.2 leaves on one and arrives at the other. Not every kernel has it.
-fn cable() -> bool {
+pub(crate) fn cable() -> bool {
     if !ip("link add left type veth peer name right") {
         eprintln!("skipped: no veth");
         return false;
@@ -20,16 +20,38 @@ fn send_on_cable() {
 
 /// Sends a frame of an unknown protocol with VLAN tag 7, priority 1.
 fn send_tagged_on_cable() {
-    let left = pnet::datalink::interfaces()
+    send_on(
+        "left",
+        &[[&[2; 12], &[0x81, 0, 0x20, 7, 0x88, 0xb5][..], MARKER].concat()],
+    );
+}
+
+/// Sends `count` frames with `tag` on the cable, UDP from as many hosts.
+pub(crate) fn send_frames(tag: &[u8], count: u8) {
+    let frames: Vec<_> = (1..=count)
+        .map(|n| {
+            let ip = [
+                0x45, 0, 0, 40, 0, 0, 0, 0, 64, 17, 0, 0, 10, 79, 0, n, 10, 79, 1, 1,
+            ];
+            let udp = [0, 9, 0, 9, 0, 20, 0, 0];
+            [&[2; 12], tag, &[8, 0], &ip, &udp, MARKER].concat()
+        })
+        .collect();
+    send_on("left", &frames);
+}
+
+fn send_on(name: &str, frames: &[Vec<u8>]) {
+    let found = pnet::datalink::interfaces()
         .into_iter()
-        .find(|i| i.name == "left")
+        .find(|i| i.name == name)
         .unwrap();
-    let channel = pnet::datalink::channel(&left, pnet::datalink::Config::default()).unwrap();
+    let channel = pnet::datalink::channel(&found, pnet::datalink::Config::default()).unwrap();
     let pnet::datalink::Channel::Ethernet(mut sender, _) = channel else {
-        panic!("no channel on `left`");
+        panic!("no channel on `{name}`");
     };
-    let frame = [&[2; 12], &[0x81, 0, 0x20, 7, 0x88, 0xb5][..], MARKER].concat();
-    sender.send_to(&frame, None).unwrap().unwrap();
+    for frame in frames {
+        sender.send_to(frame, None).unwrap().unwrap();
+    }
 }
 
 fn interface(name: &str) -> Interface {

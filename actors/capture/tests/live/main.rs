@@ -10,10 +10,14 @@
 
 mod cable;
 mod errors;
+mod groups;
 mod loopback;
+mod namespaces;
 
 use capture::{
-    Exclude, Interface, PacketDirection, RawPacket, Ring, RingError, RingOptions, interfaces,
+    Exclude, Expression, Filter, Interface, LinkWatch, NamespaceError, NamespaceId,
+    NetworkNamespace, PacketDirection, RawPacket, Ring, RingError, RingOptions, interfaces,
+    queue_of,
 };
 use messages::LinkType;
 use std::io::{Read, Write};
