@@ -1,4 +1,5 @@
 //! What an agent can be told. Every key has a default that suits one host and a server on the same machine.
+pub use crate::decapsulate::Decapsulate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{ByteSize, Span};
@@ -33,11 +34,28 @@ pub struct Identity {
     /// Number of this agent in rows, 1 to 64000. Two agents of one server must not share it.
     #[schemars(range(min = 1, max = 64000))]
     pub id: u16,
+    /// What it captures on: a `host` (or virtual machine) with its own traffic, or a `k8s_node` with that of its pods.
+    /// Rows say by it where a flow was seen.
+    pub kind: AgentKind,
+}
+
+/// What an agent captures on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentKind {
+    /// A host or virtual machine.
+    #[default]
+    Host,
+    /// A node of a Kubernetes cluster.
+    K8sNode,
 }
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { id: 1 }
+        Self {
+            id: 1,
+            kind: AgentKind::Host,
+        }
     }
 }
 
@@ -45,30 +63,58 @@ impl Default for Identity {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Capture {
-    /// Interfaces to capture on, by name. None: loopback, Ethernet, taps and those of containers, as they come and go.
-    /// Needs CAP_NET_RAW.
+    /// Interfaces to capture on, by name, as they come and go. Neither names nor `interface_pattern`: loopback, Ethernet,
+    /// taps and those of containers. Needs CAP_NET_RAW.
     pub interfaces: Vec<String>,
-    /// Bytes of a packet that are looked at.
+    /// Interfaces to capture on beside those named: a regular expression that is to match somewhere in the name (`^` and
+    /// `$` bind it). Empty: none.
+    pub interface_pattern: String,
+    /// Network namespaces whose interfaces are captured on, too: names in `/run/netns`, or paths such as
+    /// `/proc/PID/ns/net`, as they come and go. Needs CAP_SYS_ADMIN.
+    pub network_namespaces: Vec<String>,
+    /// What to capture, in the language of tcpdump (pcap-filter(7)): `not port 22`. Empty: everything. Names of hosts are
+    /// looked up once, at the start.
+    pub filter: String,
+    /// Threads that take packets and make flows, 1 to 16; each flow belongs to one of them. More than 1 is worth it where
+    /// `kernel_drop` grows while one dispatcher or flow_generator is always busy and processors are idle.
+    #[schemars(range(min = 1, max = 16))]
+    pub queues: u32,
+    /// Bytes of a packet that are looked at, 128 to 262144.
+    #[schemars(range(min = 128, max = 262_144))]
     pub snap_len: u32,
-    /// Memory of each interface's ring.
+    /// Memory of the ring of each interface and queue, as long as `ring_total` is enough for all.
     pub ring: ByteSize,
-    /// Take packets that are not for this host, too. Needs CAP_NET_ADMIN.
+    /// Most memory for all rings together. Interfaces that come later get smaller rings; those that come when nothing is
+    /// left are not captured on, and a warning names them.
+    pub ring_total: ByteSize,
+    /// Take packets that are not for this host, too. Needs CAP_NET_ADMIN where the kernel asks for it.
     pub promiscuous: bool,
-    /// Packets a second above which packets are dropped, counted as `rate_cap`; 0 = no limit.
+    /// Packets a second above which packets are dropped, counted as `rate_cap`; 0 = no limit. Queues have equal shares.
     pub max_packets_per_second: u64,
     /// TCP ports whose traffic is not captured, beside that of this agent's own connections.
     pub exclude_ports: Vec<u16>,
+    /// Tunnels that are taken off packets, two around a packet at most: flows are those of the inner packets. `vxlan`: UDP
+    /// ports 4789, 8472 and 6784, and 4790 without service headers; `vxlan_nsh`: 4790 with them; `geneve`: 6081; `ipip`: IPv4
+    /// or IPv6 in either; `gre_teb`: Ethernet in GRE, such as NVGRE; `tencent_gre`: IP in GRE with a key; `erspan`: mirrored
+    /// frames in GRE, types I to III.
+    pub decapsulate: Vec<Decapsulate>,
 }
 
 impl Default for Capture {
     fn default() -> Self {
         Self {
             interfaces: vec![],
+            interface_pattern: String::new(),
+            network_namespaces: vec![],
+            filter: String::new(),
+            queues: 1,
             snap_len: 65_535,
             ring: ByteSize::mib(32),
+            ring_total: ByteSize::mib(512),
             promiscuous: false,
             max_packets_per_second: 1_048_576,
             exclude_ports: vec![],
+            decapsulate: vec![Decapsulate::Vxlan, Decapsulate::Ipip],
         }
     }
 }
@@ -81,8 +127,10 @@ pub struct Flow {
     pub packet_delay: Span,
     /// Flows open at once; packets of further ones are dropped, counted as `flow_limit`.
     pub limit: u32,
-    /// Memory for open flows; lowers `limit` where that would need more.
+    /// Memory for open flows; lowers `limit` where that would need more. Capture queues have equal shares of both.
     pub memory: ByteSize,
+    /// Ports that only servers have here, at most 64. They tell the client of a flow whose beginning was not seen.
+    pub server_ports: Vec<u16>,
     /// Silence after which an established flow ends.
     pub established_timeout: Span,
     /// Silence after which a flow that was reset while established ends.
@@ -99,6 +147,7 @@ impl Default for Flow {
             packet_delay: Span::seconds(1),
             limit: 1_000_000,
             memory: ByteSize::mib(768),
+            server_ports: vec![],
             established_timeout: Span::seconds(300),
             closing_rst_timeout: Span::seconds(35),
             opening_rst_timeout: Span::seconds(1),
@@ -111,6 +160,8 @@ impl Default for Flow {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowMetrics {
+    /// Make metric documents. Without them flows are reported once a minute, for their logs.
+    pub enabled: bool,
     /// Documents of a second, beside those of a minute.
     pub second_metrics: bool,
     /// Groups of flows in one window; flows of further groups are dropped from metrics, counted as `cardinality`.
@@ -120,6 +171,7 @@ pub struct FlowMetrics {
 impl Default for FlowMetrics {
     fn default() -> Self {
         Self {
+            enabled: true,
             second_metrics: true,
             window_limit: 1_000_000,
         }
@@ -132,6 +184,9 @@ impl Default for FlowMetrics {
 pub struct FlowLog {
     /// L4 flow logs a second; of more a uniform sample is sent and the rest counted as `sampled`. 0 = all.
     pub l4_throttle: u32,
+    /// Health checks of one client and server port (connections that the client opens, sends nothing on and resets)
+    /// are one log a minute, which says which flows it stands for.
+    pub aggregate_health_checks: bool,
     /// Compress L4 flow logs on the wire.
     pub compress: bool,
 }
@@ -140,6 +195,7 @@ impl Default for FlowLog {
     fn default() -> Self {
         Self {
             l4_throttle: 10_000,
+            aggregate_health_checks: true,
             compress: false,
         }
     }

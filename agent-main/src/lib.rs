@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+mod decapsulate;
 mod live;
 pub mod replay;
 pub mod topology;

@@ -1,21 +1,22 @@
 //! `run`: captures on this host until it is told to end.
-use crate::config::AgentConfig;
+mod rings;
+
+use crate::config::{AgentConfig, Capture};
+use crate::decapsulate;
 use crate::topology::{self, Mode, Taps};
-use agent::{Counters, DispatcherConfig, HostEnds, RingSource, RingSourceConfig};
-use capture::{DEFAULT_INTERFACES, Exclude, RingOptions, Selection, interfaces};
+use agent::{Counters, DispatcherConfig, RingSource, Rings};
+use capture::{Selection, interfaces};
 use observe::{Inlet, Observatory, PlainStats, Readiness};
 use proto::stats::Stats;
 use service::{Config, Page, asked_to_end, finish, hostname, log_to_stderr, say};
 use stage::{Clock, NodeKind, Supervision, Topology, Wiring};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time for rows to reach the server after an end was asked for; under the 25 s promised.
 const DRAIN: Duration = Duration::from_secs(24);
-/// Bytes of one block of a capture ring.
-const BLOCK: usize = 1 << 20;
 
 impl Config for AgentConfig {
     const PREFIX: &'static str = "FLOWSTAGE_AGENT";
@@ -24,13 +25,8 @@ impl Config for AgentConfig {
         if !(1..=64_000).contains(&self.agent.id) {
             return Err(format!("agent.id: {} is not in 1..=64000", self.agent.id));
         }
-        if self.capture.snap_len < 128 {
-            return Err(format!(
-                "capture.snap_len: {} bytes hold no headers; want 128 or more",
-                self.capture.snap_len
-            ));
-        }
-        selection(self).map(|_| ())
+        topology::check(self)?;
+        rings::check(&self.capture)
     }
 }
 
@@ -44,50 +40,23 @@ async fn serve(c: AgentConfig) -> Result<ExitCode, String> {
     let page = Page::bind("status.listen", c.status.listen)?;
     let page_address = page.address();
     service::warn_if_public("status.listen", c.status.listen);
-    let rings = RingSourceConfig {
-        selection: selection(&c)?,
-        options: ring_options(&c, page_address),
-    };
-    let (captured, missing) = look(&rings.selection);
-    if captured.is_empty() {
-        return Err(format!(
-            "capture.interfaces: none of {} is on this host; there are {}",
-            missing.join(", "),
-            interfaces()
-                .into_iter()
-                .map(|i| i.name)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ));
-    }
-    // A ring that cannot be opened now will not be later: say so before anything else starts.
-    for name in &captured {
-        let options = RingOptions {
-            interface: name.clone(),
-            ..rings.options.clone()
-        };
-        capture::Ring::open(&options).map_err(|e| e.to_string())?;
-    }
+    let config = rings::config(&c.capture, &[c.sender.server, page_address])?;
+    may_capture(&c.capture, &config.selection)?;
+    // A ring that cannot be opened now will not be later: said before anything else starts.
+    let rings = Rings::open(config, Instant::now()).map_err(|e| e.to_string())?;
 
     let mut wiring = Wiring::new(Clock::System, Supervision::default());
     let counters = counters(wiring.topology());
     let statistics = topology::statistics(&mut wiring, &c, c.sender.server, counters);
     let ends = topology::senders(&mut wiring, &c, c.sender.server, false);
-    let rate_cap = Some(c.capture.max_packets_per_second).filter(|n| *n > 0);
     topology::agent(
         &mut wiring,
         &c,
         Mode { live: true },
+        c.capture.queues,
         &ends,
         Taps::default(),
-        move || {
-            let config = DispatcherConfig {
-                live: true,
-                rate_cap,
-                host_ends: HostEnds::new(&interfaces()),
-            };
-            (config, RingSource::new(rings.clone()))
-        },
+        packets(&c, &rings),
     );
     drop(ends);
     let pipeline = wiring.run().map_err(|e| e.to_string())?;
@@ -106,10 +75,10 @@ async fn serve(c: AgentConfig) -> Result<ExitCode, String> {
         }],
         started_unix_ms: Clock::System.unix_ms(),
     }));
-    let page_end = page.serve(observatory, axum::Router::new())?;
+    let page_end = page.serve(observatory, rings::router(rings.clone()))?;
     say(&format!("status http://{page_address}/"));
     if first_pull(pipeline.topology()).await {
-        say(&format!("capturing on {}", captured.join(", ")));
+        say(&format!("capturing on {}", rings::names(&rings)));
     }
 
     let failed = tokio::select! {
@@ -125,63 +94,55 @@ async fn serve(c: AgentConfig) -> Result<ExitCode, String> {
     Ok(finish(&report, failed.as_ref()))
 }
 
-/// Waits until the Dispatcher has come back from its first pull, which opens the rings: packets are seen from then on.
+/// Waits until every Dispatcher has come back from its first pull: packets are seen from then on.
 async fn first_pull(topology: &Topology) -> bool {
     for _ in 0..1000 {
         let all = topology.snapshot();
-        let Some(dispatcher) = all.iter().find(|s| s.kind == NodeKind::Source) else {
+        let mut sources = all.iter().filter(|s| s.kind == NodeKind::Source).peekable();
+        if sources.peek().is_none() {
             return false;
-        };
-        if dispatcher.busy_ns > 0 {
-            return dispatcher.restarts == 0;
+        }
+        if sources.clone().all(|s| s.busy_ns > 0) {
+            return sources.all(|s| s.restarts == 0);
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     false
 }
 
-fn selection(c: &AgentConfig) -> Result<Selection, String> {
-    if c.capture.interfaces.is_empty() {
-        Selection::pattern(DEFAULT_INTERFACES).map_err(|e| e.to_string())
-    } else {
-        Ok(Selection::names(c.capture.interfaces.clone()))
-    }
-}
-
-/// Interfaces that are there and meant, and those that are meant and not there.
-fn look(selection: &Selection) -> (Vec<String>, Vec<String>) {
+/// Of names alone, one at least is to be there: more likely than that all come later is that they are misspelt.
+fn may_capture(c: &Capture, selection: &Selection) -> Result<(), String> {
+    let is_open = !c.interface_pattern.is_empty() || !c.network_namespaces.is_empty();
     let all = interfaces();
-    let there = selection.of(&all).map(|i| i.name.clone()).collect();
-    let missing: Vec<String> = selection
-        .missing(&all)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    for name in &missing {
-        tracing::warn!(
-            interface = name,
-            "is not there; it is captured on when it comes"
-        );
+    if c.interfaces.is_empty() || is_open || selection.of(&all).next().is_some() {
+        return Ok(());
     }
-    (there, missing)
+    let there: Vec<_> = all.into_iter().map(|i| i.name).collect();
+    Err(format!(
+        "capture.interfaces: none of {} is on this host; there are {}",
+        c.interfaces.join(", "),
+        there.join(", ")
+    ))
 }
 
-/// How the rings are opened: never on our own connections.
-fn ring_options(c: &AgentConfig, page: SocketAddr) -> RingOptions {
-    let own = [c.sender.server, page];
-    RingOptions {
-        blocks: usize::try_from(c.capture.ring.get())
-            .unwrap_or(usize::MAX)
-            .div_ceil(BLOCK)
-            .max(2),
-        block_bytes: BLOCK,
-        snap_len: c.capture.snap_len,
-        promiscuous: c.capture.promiscuous,
-        exclude: Exclude {
-            endpoints: own.iter().map(|a| (a.ip(), a.port())).collect(),
-            ports: c.capture.exclude_ports.clone(),
-        },
-        ..RingOptions::new("")
+/// What the Dispatcher of each queue is made with.
+fn packets(
+    c: &AgentConfig,
+    rings: &Rings,
+) -> impl Fn(u32) -> (DispatcherConfig, RingSource) + Send + Sync + 'static {
+    let shares: Vec<_> = (0..c.capture.queues)
+        .map(|queue| rings::rate_share(c, queue))
+        .collect();
+    let rings = rings.clone();
+    let tunnels = decapsulate::types(&c.capture.decapsulate);
+    move |queue| {
+        let config = DispatcherConfig {
+            live: true,
+            rate_cap: shares.get(queue as usize).copied().flatten(),
+            host_ends: rings.host_ends(),
+            tunnels,
+        };
+        (config, RingSource::new(&rings, queue))
     }
 }
 

@@ -1,20 +1,25 @@
 //! The agent's side of the drawing, on one page: downstream first, as it is wired.
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, AgentKind};
 use agent::{
     Batch, Collector, CollectorConfig, Counters, Dispatcher, DispatcherConfig, FlowAggr,
     FlowAggrConfig, FlowBatch, FlowGenerator, FlowOut, FrameSink, FrameSinkConfig, OptionalOutlet,
-    PacketSource, QuadrupleGenerator, QuadrupleOut, SenderIds, StatsdClient, SubQuadGen,
-    SubQuadGenConfig, Throttler, ThrottlerConfig, UniformSender, UniformSenderConfig,
+    PacketBatch, PacketSource, QuadrupleGenerator, QuadrupleOut, SenderIds, StatsdClient,
+    SubQuadGen, SubQuadGenConfig, Throttler, ThrottlerConfig, UniformSender, UniformSenderConfig,
 };
-use flow::{FlowMapConfig, PerfTrace, Timeouts};
+use flow::{FlowMapConfig, HostKind, PerfTrace, Report, ServerPorts, Timeouts};
 use messages::{Document, Interval, TaggedFlow};
 use settings::Span;
 use stage::{Outlet, Policy, Port, Wiring, block, drop_oldest};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+/// Most capture queues: flow ids have room for the numbers of so many.
+const MOST_QUEUES: u32 = 256;
 /// Batches that wait between two boxes of the agent.
-const QUEUE: Policy = block(64);
+const QUEUE: Policy = block(8);
+/// Batches of packets that wait for a FlowGenerator.
+const PACKETS: Policy = block(64);
 /// How often senders look whether a frame is old enough.
 const SENDER_TICK: Duration = Duration::from_millis(250);
 /// How often the agent says how its stages are.
@@ -22,8 +27,8 @@ const STATISTICS_TICK: Duration = Duration::from_secs(2);
 
 /// The mailboxes at the end of the line.
 pub struct Ends {
-    /// Takes metric documents.
-    pub metrics: Port<Batch<Document>>,
+    /// Takes metric documents, if any are made.
+    pub metrics: Option<Port<Batch<Document>>>,
     /// Takes L4 flow logs.
     pub l4_flow_log: Port<Batch<TaggedFlow>>,
 }
@@ -31,14 +36,31 @@ pub struct Ends {
 /// Where replay looks into the line.
 #[derive(Default)]
 pub struct Taps {
+    /// Takes every packet of a capture queue, and hands it on to the queue's FlowGenerator itself.
+    pub packets: Option<PacketTap>,
     /// Takes every report of a flow, and hands it on to QuadrupleGenerator itself.
     pub tagged_flow: Option<Tap>,
     /// Takes the running performance after every frame.
     pub trace: Option<Port<Batch<PerfTrace>>>,
 }
 
+/// What of the configuration the line could not be wired with; names the key.
+pub(crate) fn check(c: &AgentConfig) -> Result<(), String> {
+    let ports = c.flow.server_ports.len();
+    if ports > ServerPorts::MOST {
+        return Err(format!(
+            "flow.server_ports: {ports} ports; there is room for {}",
+            ServerPorts::MOST
+        ));
+    }
+    Ok(())
+}
+
 /// Given the port of QuadrupleGenerator, declares a stage in front of it and returns that one's port.
 pub type Tap = Box<dyn FnOnce(&mut Wiring, Port<FlowBatch>) -> Port<FlowBatch>>;
+
+/// Given a capture queue and the port of its FlowGenerator, declares a stage in front of that and returns its port.
+pub type PacketTap = Box<dyn Fn(&mut Wiring, u32, Port<PacketBatch>) -> Port<PacketBatch>>;
 
 /// How a line differs from a live one.
 #[derive(Clone, Copy, Debug)]
@@ -47,36 +69,134 @@ pub struct Mode {
     pub live: bool,
 }
 
-/// From the Dispatcher to the mailboxes of the UniformSenders.
+/// From the Dispatchers to the mailboxes of the UniformSenders. Each of the capture queues, at least one, has a
+/// Dispatcher and a FlowGenerator of its own; `packets` says what the Dispatcher of a queue is made with.
 ///
-/// Between them every mailbox makes its sender wait, back to the kernel's ring, which counts what it drops.
+/// Between them every mailbox makes its sender wait, back to the kernel's rings, which count what they drop.
 pub fn agent<S: PacketSource>(
     w: &mut Wiring,
     c: &AgentConfig,
     mode: Mode,
+    queues: u32,
     ends: &Ends,
     taps: Taps,
-    packets: impl Fn() -> (DispatcherConfig, S) + Send + Sync + 'static,
+    packets: impl Fn(u32) -> (DispatcherConfig, S) + Send + Sync + 'static,
 ) {
+    let queues = queues.clamp(1, MOST_QUEUES);
     w.group("agent");
+    let (second, minute) = match &ends.metrics {
+        Some(to) => sub_quad_gens(w, c, to),
+        None => (OptionalOutlet::none(), OptionalOutlet::none()),
+    };
+
+    // ... FlowAggr -TaggedFlow (1m)-> throttler -L4FlowLog(TaggedFlow)-> queue -> UniformSender
+    w.arbiter("flow_log");
+    let throttle = ThrottlerConfig {
+        per_second: Some(c.flow_log.l4_throttle).filter(|n| *n > 0),
+        seed: (!mode.live).then_some(0),
+    };
+    let out = Outlet::new(&ends.l4_flow_log, "L4FlowLog(TaggedFlow)");
+    let throttler = w.stage("throttler.l4", QUEUE, None, out, move || {
+        Throttler::new(throttle)
+    });
+    let out = Outlet::new(&throttler, "TaggedFlow (1m)");
+    let aggregate_health_checks = c.flow_log.aggregate_health_checks;
+    let flow_aggr = w.stage("flow_aggr", QUEUE, None, out, move || {
+        FlowAggr::new(FlowAggrConfig {
+            aggregate_health_checks,
+            ..FlowAggrConfig::default()
+        })
+    });
+
+    // ... FlowGenerators -TaggedFlow (1s)-> queue -> QuadrupleGenerator -> both SubQuadGens, FlowAggr
+    w.arbiter("quadruple_generator");
+    let out = QuadrupleOut {
+        second,
+        minute,
+        flow_aggr: Outlet::new(&flow_aggr, reports(c)),
+    };
+    let quadruple_generator = w.stage("quadruple_generator", QUEUE, None, out, move || {
+        QuadrupleGenerator::new(queues)
+    });
+    let flows = match taps.tagged_flow {
+        Some(tap) => tap(w, quadruple_generator),
+        None => quadruple_generator,
+    };
+
+    // Kernel -cBPF/AF_PACKET-> Dispatcher -MetaPacket-> FlowGenerator, a pair for each capture queue
+    let packets = Arc::new(packets);
+    let flow_map = FlowMapConfig {
+        trace: taps.trace.is_some(),
+        ..flow_map(c, mode)
+    };
+    for queue in 0..queues {
+        let out = FlowOut {
+            flows: Outlet::new(&flows, reports(c)),
+            trace: OptionalOutlet::from(taps.trace.as_ref().map(|p| Outlet::new(p, "PerfTrace"))),
+        };
+        w.arbiter(&arbiter("flow_generator", queue, queues));
+        let flow_map = share(flow_map, queue, queues);
+        let flow_generator = w.stage(
+            &format!("flow_generator.{queue}"),
+            PACKETS,
+            None,
+            out,
+            move || FlowGenerator::new(flow_map),
+        );
+        let flow_generator = match &taps.packets {
+            Some(tap) => tap(w, queue, flow_generator),
+            None => flow_generator,
+        };
+        w.arbiter(&arbiter("dispatcher", queue, queues));
+        let packets = Arc::clone(&packets);
+        w.source(
+            &format!("dispatcher.{queue}"),
+            Outlet::new(&flow_generator, "MetaPacket"),
+            move || {
+                let (config, source) = packets(queue);
+                Dispatcher::new(config, source)
+            },
+        );
+    }
+}
+
+/// The thread of a stage: with one capture queue its own, with several that of the queue.
+fn arbiter(stage: &str, queue: u32, queues: u32) -> String {
+    if queues == 1 {
+        stage.to_owned()
+    } else {
+        format!("queue.{queue}")
+    }
+}
+
+/// What travels between FlowGenerator and QuadrupleGenerator.
+const fn reports(c: &AgentConfig) -> &'static str {
+    if c.flow_metrics.enabled {
+        "TaggedFlow (1s)"
+    } else {
+        "TaggedFlow (1m)"
+    }
+}
+
+/// The metrics' part of the line, from both SubQuadGens to the mailbox of the UniformSender: their inlets, that of a
+/// second only where it is wanted.
+fn sub_quad_gens(
+    w: &mut Wiring,
+    c: &AgentConfig,
+    metrics: &Port<Batch<Document>>,
+) -> (OptionalOutlet<FlowBatch>, OptionalOutlet<FlowBatch>) {
     w.arbiter("metrics");
 
     // ... Collector -Metrics(Document)-> queue -> UniformSender
-    let metrics = |label| Outlet::new(&ends.metrics, label);
-    let collector_1s = w.stage(
-        "collector.1s",
-        QUEUE,
-        None,
-        metrics("Metrics(Document)"),
-        || Collector::new(CollectorConfig::default()),
-    );
-    let collector_1m = w.stage(
-        "collector.1m",
-        QUEUE,
-        None,
-        metrics("Metrics(Document)"),
-        || Collector::new(CollectorConfig::default()),
-    );
+    let collector = |w: &mut Wiring, name| {
+        let out = Outlet::new(metrics, "Metrics(Document)");
+        w.stage(name, QUEUE, None, out, || {
+            Collector::new(CollectorConfig::default())
+        })
+    };
+    let second = c.flow_metrics.second_metrics;
+    let collector_1s = second.then(|| collector(w, "collector.1s"));
+    let collector_1m = collector(w, "collector.1m");
 
     // ... SubQuadGen -AccumulatedFlow-> queue -> Collector
     let max_quadruples = c.flow_metrics.window_limit as usize;
@@ -87,8 +207,8 @@ pub fn agent<S: PacketSource>(
         };
         move || SubQuadGen::new(config)
     };
-    let sub_1s = c.flow_metrics.second_metrics.then(|| {
-        let out = Outlet::new(&collector_1s, "AccumulatedFlow (1s)");
+    let sub_1s = collector_1s.map(|to| {
+        let out = Outlet::new(&to, "AccumulatedFlow (1s)");
         w.stage(
             "sub_quad_gen.1s",
             QUEUE,
@@ -106,58 +226,10 @@ pub fn agent<S: PacketSource>(
         sub_quad_gen(Interval::Minute),
     );
 
-    // ... FlowAggr -TaggedFlow (1m)-> throttler -L4FlowLog(TaggedFlow)-> queue -> UniformSender
-    w.arbiter("flow_log");
-    let throttle = ThrottlerConfig {
-        per_second: Some(c.flow_log.l4_throttle).filter(|n| *n > 0),
-        seed: (!mode.live).then_some(0),
-    };
-    let out = Outlet::new(&ends.l4_flow_log, "L4FlowLog(TaggedFlow)");
-    let throttler = w.stage("throttler.l4", QUEUE, None, out, move || {
-        Throttler::new(throttle)
-    });
-    let out = Outlet::new(&throttler, "TaggedFlow (1m)");
-    let flow_aggr = w.stage("flow_aggr", QUEUE, None, out, || {
-        FlowAggr::new(FlowAggrConfig::default())
-    });
-
-    // ... FlowGenerator -TaggedFlow (1s)-> queue -> QuadrupleGenerator -> both SubQuadGens, FlowAggr
-    w.arbiter("quadruple_generator");
-    let out = QuadrupleOut {
-        second: OptionalOutlet::from(sub_1s.as_ref().map(|p| Outlet::new(p, "TaggedFlow (1s)"))),
-        minute: Outlet::new(&sub_1m, "TaggedFlow (1s)"),
-        flow_aggr: Outlet::new(&flow_aggr, "TaggedFlow (1s)"),
-    };
-    let quadruple_generator = w.stage("quadruple_generator", QUEUE, None, out, || {
-        QuadrupleGenerator
-    });
-    let flows = match taps.tagged_flow {
-        Some(tap) => tap(w, quadruple_generator),
-        None => quadruple_generator,
-    };
-
-    // Kernel -cBPF/AF_PACKET-> Dispatcher -MetaPacket-> FlowGenerator
-    w.arbiter("flow_generator");
-    let out = FlowOut {
-        flows: Outlet::new(&flows, "TaggedFlow (1s)"),
-        trace: OptionalOutlet::from(taps.trace.as_ref().map(|p| Outlet::new(p, "PerfTrace"))),
-    };
-    let flow_map = FlowMapConfig {
-        trace: taps.trace.is_some(),
-        ..flow_map(c, mode)
-    };
-    let flow_generator = w.stage("flow_generator.0", QUEUE, None, out, move || {
-        FlowGenerator::new(flow_map)
-    });
-    w.arbiter("dispatcher");
-    w.source(
-        "dispatcher.0",
-        Outlet::new(&flow_generator, "MetaPacket"),
-        move || {
-            let (config, source) = packets();
-            Dispatcher::new(config, source)
-        },
-    );
+    (
+        OptionalOutlet::from(sub_1s.map(|p| Outlet::new(&p, "TaggedFlow (1s)"))),
+        OptionalOutlet::to(Outlet::new(&sub_1m, "TaggedFlow (1s)")),
+    )
 }
 
 fn flow_map(c: &AgentConfig, mode: Mode) -> FlowMapConfig {
@@ -176,10 +248,37 @@ fn flow_map(c: &AgentConfig, mode: Mode) -> FlowMapConfig {
         },
         packet_delay_ns: u64::try_from(c.flow.packet_delay.duration().as_nanos())
             .unwrap_or(u64::MAX),
+        report: if c.flow_metrics.enabled {
+            Report::EverySecond
+        } else {
+            Report::EveryMinute
+        },
+        step_back_ns: if mode.live { 0 } else { u64::MAX },
         flow_limit: c.flow.limit,
         memory_limit: c.flow.memory.get(),
+        server_ports: ServerPorts::first_of(&c.flow.server_ports),
+        host_kind: match c.agent.kind {
+            AgentKind::Host => HostKind::Host,
+            AgentKind::K8sNode => HostKind::K8sNode,
+        },
         hash_seed: if mode.live { fastrand::u64(..) } else { 0 },
         ..FlowMapConfig::default()
+    }
+}
+
+/// The part of a whole that is one queue's: all parts together are the whole.
+pub(crate) fn part(whole: u64, queue: u32, queues: u32) -> u64 {
+    let queues = u64::from(queues.max(1));
+    whole / queues + u64::from(u64::from(queue) < whole % queues)
+}
+
+/// What the FlowMap of a capture queue gets of what all have: flow ids of its own, and an equal part of the limits.
+fn share(all: FlowMapConfig, queue: u32, queues: u32) -> FlowMapConfig {
+    FlowMapConfig {
+        thread: queue as u8,
+        flow_limit: part(all.flow_limit.into(), queue, queues) as u32,
+        memory_limit: part(all.memory_limit, queue, queues),
+        ..all
     }
 }
 
@@ -197,14 +296,16 @@ pub fn senders(w: &mut Wiring, c: &AgentConfig, server: SocketAddr, wait: bool) 
             ..config
         },
     );
-    let sink = frame_sink(w, c, server, "flow_metrics.receiver");
-    let metrics = w.stage(
-        "uniform_sender.metrics",
-        queue,
-        Some(SENDER_TICK),
-        sink,
-        move || UniformSender::<Document, FrameSink>::new(metrics),
-    );
+    let metrics = c.flow_metrics.enabled.then(|| {
+        let sink = frame_sink(w, c, server, "flow_metrics.receiver");
+        w.stage(
+            "uniform_sender.metrics",
+            queue,
+            Some(SENDER_TICK),
+            sink,
+            move || UniformSender::<Document, FrameSink>::new(metrics),
+        )
+    });
     let sink = frame_sink(w, c, server, "flow_log.receiver");
     let l4_flow_log = w.stage(
         "uniform_sender.l4_flow_log",
@@ -248,13 +349,12 @@ pub fn statistics(
 }
 
 fn sender_queue(c: &AgentConfig, wait: bool) -> Policy {
+    if wait {
+        // What waits is not lost: a long queue would only be memory.
+        return QUEUE;
+    }
     let batches = c.sender.queue.max(1) as usize;
-    let policy = if wait {
-        block(batches)
-    } else {
-        drop_oldest(batches)
-    };
-    policy.bytes(c.sender.queue_memory.get())
+    drop_oldest(batches).bytes(c.sender.queue_memory.get())
 }
 
 fn sender_config(c: &AgentConfig) -> UniformSenderConfig {

@@ -1,16 +1,31 @@
 //! The drawing as built: docs/architecture.md, made from the wiring of both programs.
-use agent::{Counters, DispatcherConfig, RingSource, RingSourceConfig};
+use agent::{Counters, DispatcherConfig, PacketSource, Polled};
 use agent_main::config::AgentConfig;
 use agent_main::topology::{self as agent_topology, Mode, Taps};
-use capture::{RingOptions, Selection};
+use capture::RawPacket;
 use ingester::CurrentStore;
 use server_main::config::ServerConfig;
 use server_main::topology::{self as server_topology, Statistics};
-use stage::{Clock, NodeKind, StageSnapshot, Supervision, Wiring};
+use stage::{Clock, NodeKind, StageError, StageSnapshot, Supervision, Wiring};
 use std::fmt::Write;
 use std::sync::Arc;
 use store::StoreConfig;
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Stands where the rings are: what is wired here never runs.
+struct NoPackets;
+
+impl PacketSource for NoPackets {
+    fn poll(
+        &mut self,
+        _: usize,
+        _: Instant,
+        _: &mut dyn FnMut(&RawPacket<'_>, u64),
+    ) -> Result<Polled, StageError> {
+        Ok(Polled::End)
+    }
+}
 
 /// Stages of the agent as wired with its default configuration, upstream first.
 #[must_use]
@@ -20,17 +35,14 @@ pub fn agent() -> Vec<StageSnapshot> {
     let none: Counters = Arc::new(Vec::new);
     let _client = agent_topology::statistics(&mut w, &c, c.sender.server, none);
     let ends = agent_topology::senders(&mut w, &c, c.sender.server, false);
-    let rings = RingSourceConfig {
-        selection: Selection::names(Vec::<String>::new()),
-        options: RingOptions::new(""),
-    };
     agent_topology::agent(
         &mut w,
         &c,
         Mode { live: true },
+        c.capture.queues,
         &ends,
         Taps::default(),
-        move || (DispatcherConfig::default(), RingSource::new(rings.clone())),
+        |_| (DispatcherConfig::default(), NoPackets),
     );
     w.topology().snapshot()
 }

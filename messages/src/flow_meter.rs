@@ -72,7 +72,7 @@ impl FlowMeter {
             ..Self::default()
         };
         m.take_perf(&p);
-        m.take_close(f.close_type);
+        m.count_close(f.close_type, 1);
         m
     }
 
@@ -97,7 +97,8 @@ impl FlowMeter {
         self.server_ooo = u64::from(p.ooo[1]);
     }
 
-    fn take_close(&mut self, c: CloseType) {
+    /// Counts `n` flows that ended so, in the counter of that end if it has one.
+    pub fn count_close(&mut self, c: CloseType, n: u64) {
         let counter = match c {
             CloseType::TcpClientRst => &mut self.client_rst_flow,
             CloseType::TcpServerRst => &mut self.server_rst_flow,
@@ -116,7 +117,7 @@ impl FlowMeter {
             | CloseType::ForcedReport
             | CloseType::TcpFinClientRst => return,
         };
-        *counter += 1;
+        *counter += n;
     }
 
     /// Takes in all that `o` counted.

@@ -15,6 +15,7 @@ mod link_type;
 mod meta_packet;
 mod observation_point;
 mod tagged_flow;
+mod tunnel;
 
 pub use accumulated_flow::{AccumulatedFlow, QuadrupleKey};
 pub use address::{Ip, Mac};
@@ -25,7 +26,8 @@ pub use l4_perf::{L4Perf, Latency};
 pub use link_type::LinkType;
 pub use meta_packet::{MetaPacket, eth_type, packet_flags, protocol, tcp_flags};
 pub use observation_point::{Direction, ObservationPoint, SideType};
-pub use tagged_flow::{FlowKey, FlowPeer, SignalSource, TaggedFlow, TapType};
+pub use tagged_flow::{FlowExtra, FlowKey, FlowPeer, SignalSource, TaggedFlow, TapType};
+pub use tunnel::{FlowTunnel, Tunnel, TunnelType};
 
 /// Which end of a flow something is about: 0 is the client (source), 1 the server (destination).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

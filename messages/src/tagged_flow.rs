@@ -1,4 +1,5 @@
-use crate::{CloseType, Ip, L4Perf, Mac, ObservationPoint};
+use crate::{CloseType, FlowTunnel, Ip, L4Perf, Mac, ObservationPoint};
+use std::sync::Arc;
 
 /// Where packets of a flow were captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -88,7 +89,7 @@ impl FlowPeer {
 }
 
 /// A flow and what it did in a second (from FlowGenerator) or a minute (from FlowAggr: the L4 flow log).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TaggedFlow {
     /// Number of the flow, unique per agent for as long as rows are kept.
     pub flow_id: u64,
@@ -132,4 +133,17 @@ pub struct TaggedFlow {
     pub last_keepalive_ack: u32,
     /// IPv4 identification of the first packet.
     pub init_ip_id: u16,
+    /// What few flows have.
+    pub extra: Option<Arc<FlowExtra>>,
+}
+
+/// What few flows have; shared by all reports of a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct FlowExtra {
+    /// The tunnel that its packets came in.
+    pub tunnel: Option<FlowTunnel>,
+    /// Address and port that a side had before a load balancer changed them, client first.
+    pub real: [Option<(Ip, u16)>; 2],
+    /// The flows that this log stands for, where several health checks were made one.
+    pub aggregated_flow_ids: Vec<u64>,
 }

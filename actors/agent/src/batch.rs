@@ -1,5 +1,5 @@
 use crate::{Batch, Pool};
-use messages::{AccumulatedFlow, Interval, MetaPacket, TaggedFlow};
+use messages::{AccumulatedFlow, Interval, MetaPacket, TaggedFlow, Tunnel};
 use stage::Mail;
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ pub struct PacketBatch {
     pub time_ns: u64,
     /// Packets in the order they were captured; none where only time has moved on.
     pub packets: Batch<MetaPacket>,
+    /// The tunnels that some of the packets came in: [`MetaPacket::tunnel`] counts from 1 into these.
+    pub tunnels: Vec<Tunnel>,
 }
 
 impl Mail for PacketBatch {
@@ -25,17 +27,21 @@ impl Mail for PacketBatch {
 /// to both SubQuadGens and to FlowAggr.
 #[derive(Clone)]
 pub struct FlowBatch {
-    /// No later batch holds a report of a second that ended before this, ns since the epoch.
+    /// The capture queue that the reports come from; from QuadrupleGenerator on it says nothing.
+    pub queue: u32,
+    /// No later batch of the queue (from QuadrupleGenerator on: of any queue) holds a report of a second that ended
+    /// before this, ns since the epoch; 0 = nothing is promised.
     pub watermark_ns: u64,
     /// The reports, those of one flow in the order of time.
     pub flows: Arc<Batch<TaggedFlow>>,
 }
 
 impl FlowBatch {
-    /// Time has come so far; nothing else to report.
+    /// Time has come so far in `queue`; nothing else to report.
     #[must_use]
-    pub fn time(watermark_ns: u64) -> Self {
+    pub fn time(queue: u32, watermark_ns: u64) -> Self {
         Self {
+            queue,
             watermark_ns,
             flows: Arc::new(Batch::from(Vec::new())),
         }

@@ -34,6 +34,8 @@ pub struct Collector {
     /// The window that `singles` is about.
     window: Option<(u32, Interval)>,
     edges: Chunks<Document>,
+    /// The window is complete and its documents about single ends are being sent.
+    closing: bool,
     hash: RandomState,
 }
 
@@ -53,18 +55,27 @@ impl Collector {
             singles: Stash::new(config.max_documents, Pool::default()),
             window: None,
             edges: Chunks::new(CHUNK),
+            closing: false,
             hash: RandomState::new(),
         }
     }
 
-    /// Sends what is held of the window.
-    fn flush(&mut self, out: &mut Outlet<Batch<Document>>) {
+    /// What is held of the window is to be sent.
+    fn close(&mut self, out: &mut Outlet<Batch<Document>>) {
         let edges = self.edges.take();
         if !edges.is_empty() {
             out.emit(edges);
         }
-        self.singles.drain(|b, _| out.emit(b));
         self.window = None;
+        self.closing = true;
+    }
+
+    /// Sends a batch of it.
+    fn send(&mut self, out: &mut Outlet<Batch<Document>>) {
+        match self.singles.take_chunk() {
+            Some(documents) => out.emit(documents),
+            None => self.closing = false,
+        }
     }
 }
 
@@ -81,7 +92,10 @@ impl Stage for Collector {
         let window = (msg.time_s, msg.interval);
         if self.window.is_some_and(|w| w != window) {
             // Its last batch was lost with a stage that failed.
-            self.flush(out);
+            self.close(out);
+            while self.closing {
+                self.send(out);
+            }
         }
         self.window = Some(window);
         let mut too_many = 0;
@@ -112,13 +126,22 @@ impl Stage for Collector {
             cx.discard(DropReason::Cardinality, too_many);
         }
         if msg.complete {
-            self.flush(out);
+            self.close(out);
         }
         Ok(())
     }
 
+    fn has_more(&self) -> bool {
+        self.closing
+    }
+
+    fn more(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
+        self.send(out);
+        Ok(())
+    }
+
     fn drain(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
-        self.flush(out);
+        self.close(out);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-use crate::quadruple_stash::Connections;
+use crate::quadruple::Connections;
 use hashbrown::HashTable;
 
 /// Connections of a quadruple that said nothing for so long are taken for gone, s: as long as FlowMap keeps an

@@ -1,7 +1,7 @@
 use crate::rate_cap::RateCap;
 use crate::{Batch, HostEnds, PacketBatch, PacketSource, Polled, Pool};
 use capture::RawPacket;
-use flow::Decoder;
+use flow::{Decoder, TunnelTypes};
 use messages::MetaPacket;
 use stage::{Cx, DropReason, Outlet, Pulled, Source, StageError};
 use std::time::Duration;
@@ -13,6 +13,8 @@ const BATCH: usize = 256;
 const POLL: usize = 1024;
 /// A live Dispatcher without packets says at least this often how late it is.
 const SAY_TIME_EVERY: Duration = Duration::from_millis(200);
+/// The same in the time of packets.
+const SAY_TIME_EVERY_NS: u64 = 200_000_000;
 /// A ring without packets is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How often the kernel is asked what it dropped.
@@ -32,6 +34,8 @@ pub struct DispatcherConfig {
     pub rate_cap: Option<u64>,
     /// What belongs to the host that is captured on, until the source says otherwise.
     pub host_ends: HostEnds,
+    /// Types of tunnel that are taken off packets.
+    pub tunnels: TunnelTypes,
 }
 
 /// Takes packets from the world and decodes them.
@@ -45,6 +49,8 @@ pub struct Dispatcher<S> {
     /// All before this has been seen, ns since the epoch.
     time_ns: u64,
     said: Option<Instant>,
+    /// What was said then, ns since the epoch.
+    said_ns: u64,
     asked: Option<Instant>,
 }
 
@@ -55,12 +61,13 @@ impl<S: PacketSource> Dispatcher<S> {
         Self {
             live: config.live,
             source,
-            decoder: Decoder::new(),
+            decoder: Decoder::with_tunnels(config.tunnels),
             rate_cap: config.rate_cap.map(RateCap::new),
             host_ends: config.host_ends,
             pool: Pool::default(),
             time_ns: 0,
             said: None,
+            said_ns: 0,
             asked: None,
         }
     }
@@ -118,6 +125,7 @@ impl<S: PacketSource> Dispatcher<S> {
             sent: false,
         };
         let polled = poll(&mut self.source, &mut |raw, frame| round.take(raw, frame));
+        round.time_ns = round.time_ns.max(self.source.time_ns());
         round.send();
         let Round {
             time_ns,
@@ -137,16 +145,24 @@ impl<S: PacketSource> Dispatcher<S> {
         }
         if sent {
             self.said = Some(cx.now());
+            self.said_ns = time_ns;
         }
         polled
+    }
+
+    /// Of a file whose packets others take, too, time alone may be there to be passed on.
+    fn is_silent(&self) -> bool {
+        !self.live && self.time_ns >= self.said_ns.saturating_add(SAY_TIME_EVERY_NS)
     }
 
     fn say_time(&mut self, time_ns: u64, out: &mut Outlet<PacketBatch>, cx: &Cx<'_>) {
         self.time_ns = self.time_ns.max(time_ns);
         self.said = Some(cx.now());
+        self.said_ns = self.time_ns;
         out.emit(PacketBatch {
             time_ns: self.time_ns,
             packets: Batch::from(Vec::new()),
+            tunnels: Vec::new(),
         });
     }
 }
@@ -214,6 +230,7 @@ impl Round<'_> {
         self.out.emit(PacketBatch {
             time_ns: self.time_ns,
             packets,
+            tunnels: self.decoder.take_tunnels(),
         });
         self.sent = true;
     }
@@ -233,6 +250,8 @@ impl<S: PacketSource> Source for Dispatcher<S> {
                 .is_none_or(|t| cx.now().saturating_duration_since(t) >= SAY_TIME_EVERY)
         {
             self.say_time(now, out, cx);
+        } else if self.is_silent() {
+            self.say_time(self.time_ns, out, cx);
         }
         Ok(match polled? {
             Polled::More => Pulled::More,

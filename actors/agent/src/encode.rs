@@ -1,8 +1,8 @@
-use crate::wire::{bytes, message, uint};
+use crate::wire::{bytes, message, uint, varint};
 use messages::frame::MessageType;
 use messages::{
-    Document, FlowMeter, FlowPeer, Interval, Ip, L4Perf, Latency, TaggedFlow, code, eth_type,
-    protocol,
+    Document, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf, Latency, TaggedFlow, Tunnel,
+    code, eth_type, protocol,
 };
 use proto::Message;
 use proto::stats::Stats;
@@ -165,8 +165,13 @@ impl Encode for TaggedFlow {
 
 fn flow(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
     message(b, 1, |b| flow_key(f, agent_id, b));
-    message(b, 2, |b| peer(&f.peers[0], b));
-    message(b, 3, |b| peer(&f.peers[1], b));
+    let extra = f.extra.as_deref();
+    let [client, server] = extra.map_or([None; 2], |e| e.real);
+    message(b, 2, |b| peer(&f.peers[0], client, b));
+    message(b, 3, |b| peer(&f.peers[1], server, b));
+    if let Some(t) = extra.and_then(|e| e.tunnel.as_ref()) {
+        message(b, 4, |b| tunnel(t, b));
+    }
     uint(b, 5, f.flow_id);
     uint(b, 6, f.start_ns);
     uint(b, 7, f.end_ns);
@@ -187,6 +192,11 @@ fn flow(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
     uint(b, 22, f.last_keepalive_seq.into());
     uint(b, 23, f.last_keepalive_ack.into());
     uint(b, 25, f.direction_score.into());
+    if let Some(e) = extra.filter(|e| !e.aggregated_flow_ids.is_empty()) {
+        message(b, 27, |b| {
+            e.aggregated_flow_ids.iter().for_each(|id| varint(b, *id));
+        });
+    }
     uint(b, 28, f.init_ip_id.into());
 }
 
@@ -212,7 +222,8 @@ fn flow_key(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
     uint(b, 12, k.protocol.into());
 }
 
-fn peer(p: &FlowPeer, b: &mut Vec<u8>) {
+/// `real`: address and port before a load balancer changed them, of which the wire takes IPv4 ones.
+fn peer(p: &FlowPeer, real: Option<(Ip, u16)>, b: &mut Vec<u8>) {
     for (field, v) in (1..).zip([
         p.bytes,
         p.l3_bytes,
@@ -228,6 +239,37 @@ fn peer(p: &FlowPeer, b: &mut Vec<u8>) {
     }
     uint(b, 11, p.is_l2_end.into());
     uint(b, 12, p.is_l3_end.into());
+    if let Some((ip, port)) = real {
+        uint(b, 20, ip.v4_u32().into());
+        uint(b, 21, port.into());
+    }
+}
+
+/// The outer addresses of each direction, its sender's first.
+fn tunnel(t: &FlowTunnel, b: &mut Vec<u8>) {
+    let known = t.known();
+    let sides = [&t.tx, &t.rx];
+    let v4 = |t: &Tunnel, ip: Ip| if t.is_ipv6 { 0 } else { ip.v4_u32().into() };
+    for (field, t) in [1, 3].into_iter().zip(sides) {
+        uint(b, field, v4(t, t.src));
+        uint(b, field + 1, v4(t, t.dst));
+    }
+    // Link addresses have 32 bits on the wire: the lower ones, which tell hosts apart.
+    for (field, t) in [5, 7].into_iter().zip(sides) {
+        uint(b, field, t.mac_src.0 & u64::from(u32::MAX));
+        uint(b, field + 1, t.mac_dst.0 & u64::from(u32::MAX));
+    }
+    uint(b, 9, t.tx.id.into());
+    uint(b, 10, t.rx.id.into());
+    uint(b, 11, known.kind.number().into());
+    uint(b, 12, known.tier.into());
+    uint(b, 13, known.is_ipv6.into());
+    for (field, t) in [101, 103].into_iter().zip(sides) {
+        if t.is_ipv6 {
+            bytes(b, field, t.src.bytes());
+            bytes(b, field + 1, t.dst.bytes());
+        }
+    }
 }
 
 /// Numbers of the transport in `FlowPerfStats.l4_protocol`.

@@ -1,7 +1,7 @@
 use crate::{PacketSource, Polled};
 use capture::{CaptureFile, FileError, RawPacket};
 use stage::StageError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 /// A capture file that is being read, and what was wrong with it.
@@ -11,7 +11,8 @@ use tokio::time::Instant;
 #[derive(Clone)]
 pub struct ReplayedFile(Arc<Mutex<State>>);
 
-struct State {
+/// How far the reading has come.
+pub(crate) struct State {
     file: Option<CaptureFile>,
     /// Frames read.
     frames: u64,
@@ -50,8 +51,28 @@ impl ReplayedFile {
         self.state().bytes
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Hands over the next packet and its number, from 1, and gives back what came of it; `None` where nothing is
+    /// left, or nothing that can be read.
+    #[inline]
+    pub(crate) fn next<T>(&mut self, take: impl FnOnce(&RawPacket<'_>, u64) -> T) -> Option<T> {
+        match self.file.as_mut()?.next() {
+            Ok(Some(raw)) => {
+                self.frames += 1;
+                self.bytes += u64::from(raw.wire_len);
+                return Some(take(&raw, self.frames));
+            }
+            Ok(None) => {}
+            // What was read before stands; whoever asked for the replay is told.
+            Err(e) => self.damage = Some(e),
+        }
+        self.file = None;
+        None
     }
 }
 
@@ -74,32 +95,9 @@ impl PacketSource for FileSource {
         take: &mut dyn FnMut(&RawPacket<'_>, u64),
     ) -> Result<Polled, StageError> {
         let mut state = self.0.state();
-        let State {
-            file,
-            frames,
-            bytes,
-            damage,
-        } = &mut *state;
-        let Some(open) = file else {
-            return Ok(Polled::End);
-        };
         for _ in 0..most {
-            match open.next() {
-                Ok(Some(raw)) => {
-                    *frames += 1;
-                    *bytes += u64::from(raw.wire_len);
-                    take(&raw, *frames);
-                }
-                Ok(None) => {
-                    *file = None;
-                    return Ok(Polled::End);
-                }
-                Err(e) => {
-                    // What was read before stands; whoever asked for the replay is told.
-                    *damage = Some(e);
-                    *file = None;
-                    return Ok(Polled::End);
-                }
+            if state.next(&mut *take).is_none() {
+                return Ok(Polled::End);
             }
         }
         Ok(Polled::More)

@@ -24,6 +24,10 @@ pub struct FlowGenerator {
     map: FlowMap,
     output: Output,
     time: Watermark,
+    /// Packets that came last, and how many of them are taken in.
+    pending: Option<(PacketBatch, usize)>,
+    /// Every flow is to be reported finally.
+    ending: bool,
     /// The last watermark passed on, ns since the epoch.
     told_ns: u64,
     pool: Pool<TaggedFlow>,
@@ -42,17 +46,54 @@ impl FlowGenerator {
             config,
             output,
             time: Watermark::default(),
+            pending: None,
+            ending: false,
             told_ns: 0,
             pool: Pool::default(),
         }
     }
 
-    /// Every flow ends here.
-    fn end_all(&mut self, out: &mut FlowOut, cx: &Cx<'_>) {
-        self.map.finish(&mut self.output);
+    /// Goes on with what is to be done, up to a batch of reports.
+    fn step(&mut self, out: &mut FlowOut, cx: &Cx<'_>) {
+        if self.ending {
+            self.ending = !self.map.finish(CHUNK, &mut self.output);
+            if self.ending {
+                self.send(self.told_ns, out);
+            } else {
+                self.send(u64::MAX, out);
+                self.map = FlowMap::new(self.config);
+                self.told_ns = 0;
+            }
+        } else {
+            self.take_in(out);
+        }
         self.count(out, cx);
-        self.send_flows(u64::MAX, out);
-        self.map = FlowMap::new(self.config);
+    }
+
+    fn take_in(&mut self, out: &mut FlowOut) {
+        let Some((batch, at)) = &mut self.pending else {
+            return;
+        };
+        let done = loop {
+            let rest = batch.packets.get(*at..).unwrap_or_default();
+            *at += self.map.take_in(rest, &batch.tunnels, &mut self.output);
+            let next = batch.packets.get(*at);
+            let now_ns = next.map_or(self.time.ns(), |p| p.time_ns);
+            let moved = self.map.advance(now_ns, CHUNK, &mut self.output);
+            if moved && next.is_none() {
+                break true;
+            }
+            if self.output.flows.len() >= CHUNK {
+                break false;
+            }
+        };
+        if done {
+            self.pending = None;
+        }
+        let watermark_ns = self.map.watermark_ns();
+        if self.output.flows.len() >= CHUNK || watermark_ns >= self.told_ns.saturating_add(NANOS) {
+            self.send(watermark_ns, out);
+        }
     }
 
     fn count(&mut self, out: &mut FlowOut, cx: &Cx<'_>) {
@@ -74,36 +115,16 @@ impl FlowGenerator {
         }
     }
 
-    /// Sends all reports; only the last batch says that time has come to `watermark_ns`, for the others reports of
-    /// earlier seconds may still follow.
-    fn send_flows(&mut self, watermark_ns: u64, out: &mut FlowOut) {
-        let flows = &mut self.output.flows;
-        if flows.len() <= CHUNK {
-            let mut batch = self.pool.batch();
-            std::mem::swap(&mut *batch, flows);
-            self.told_ns = watermark_ns;
-            out.flows.emit(FlowBatch {
-                watermark_ns,
-                flows: Arc::new(batch),
-            });
-            return;
-        }
-        let mut chunks = flows.chunks(CHUNK).peekable();
-        while let Some(chunk) = chunks.next() {
-            let mut batch = self.pool.batch();
-            batch.reserve_exact(CHUNK);
-            batch.extend_from_slice(chunk);
-            if chunks.peek().is_none() {
-                self.told_ns = watermark_ns;
-            }
-            out.flows.emit(FlowBatch {
-                watermark_ns: self.told_ns,
-                flows: Arc::new(batch),
-            });
-        }
-        flows.clear();
-        // One burst is not paid for for ever.
-        flows.shrink_to(8 * CHUNK);
+    /// Sends all reports with the promise that none of before `watermark_ns` will follow.
+    fn send(&mut self, watermark_ns: u64, out: &mut FlowOut) {
+        let mut flows = self.pool.batch();
+        std::mem::swap(&mut *flows, &mut self.output.flows);
+        self.told_ns = watermark_ns;
+        out.flows.emit(FlowBatch {
+            queue: self.config.thread.into(),
+            watermark_ns,
+            flows: Arc::new(flows),
+        });
     }
 }
 
@@ -117,27 +138,37 @@ impl Stage for FlowGenerator {
         out: &mut FlowOut,
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
-        if self.time.advance(msg.time_ns) == Moved::Back {
-            self.end_all(out, cx);
-            self.told_ns = 0;
-        }
-        self.map.inject(&msg.packets, &mut self.output);
-        self.map.advance(self.time.ns(), &mut self.output);
-        self.count(out, cx);
-        let watermark_ns = self.map.watermark_ns();
-        if self.output.flows.len() >= CHUNK || watermark_ns >= self.told_ns.saturating_add(NANOS) {
-            self.send_flows(watermark_ns, out);
-        }
+        // Set back, the clock ends every flow: their time will not come again.
+        self.ending |= self.time.advance(msg.time_ns) == Moved::Back;
+        self.pending = Some((msg, 0));
+        self.step(out, cx);
+        Ok(())
+    }
+
+    fn has_more(&self) -> bool {
+        self.ending || self.pending.is_some()
+    }
+
+    fn more(&mut self, out: &mut FlowOut, cx: &Cx<'_>) -> Result<(), StageError> {
+        self.step(out, cx);
         Ok(())
     }
 
     fn drain(&mut self, out: &mut FlowOut, cx: &Cx<'_>) -> Result<(), StageError> {
-        self.end_all(out, cx);
+        self.ending = true;
+        self.step(out, cx);
         Ok(())
     }
 
     fn held(&self, held: &mut Held) {
-        held.add("FlowMap", (self.map.len() + self.output.flows.len()) as u64);
+        let waiting = self
+            .pending
+            .as_ref()
+            .map_or(0, |(b, at)| b.packets.len().saturating_sub(*at));
+        held.add(
+            "FlowMap",
+            (self.map.len() + self.output.flows.len() + waiting) as u64,
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 pub struct HostEnds {
     /// By number of the interface.
     macs: HashMap<u32, Mac, RandomState>,
+    all_macs: LocalMacs,
     ips: HashSet<(bool, Ip), RandomState>,
 }
 
@@ -31,6 +32,7 @@ impl HostEnds {
     /// The interface of this number has this link address.
     pub fn add_mac(&mut self, interface: u32, mac: Mac) {
         self.macs.insert(interface, mac);
+        self.all_macs.add(mac);
     }
 
     /// This address is the host's own.
@@ -42,13 +44,16 @@ impl HostEnds {
     #[inline]
     pub(crate) fn mark(&self, p: &mut MetaPacket) {
         if let Some(mac) = self.macs.get(&p.interface) {
-            // A link without addresses of its own (loopback) has both ends here.
-            let none = *mac == Mac::default() && p.mac_src == *mac && p.mac_dst == *mac;
-            if p.mac_src == *mac || none {
+            // On a link without addresses of its own (loopback) both are those of the interface.
+            if p.mac_src == *mac {
                 p.flags |= packet_flags::L2_END_SRC;
+            } else if self.all_macs.has(p.mac_src) {
+                p.flags |= packet_flags::LOCAL_MAC_SRC;
             }
-            if p.mac_dst == *mac || p.mac_dst.is_multicast() || none {
+            if p.mac_dst == *mac || p.mac_dst.is_multicast() {
                 p.flags |= packet_flags::L2_END_DST;
+            } else if self.all_macs.has(p.mac_dst) {
+                p.flags |= packet_flags::LOCAL_MAC_DST;
             }
         }
         if self.ips.is_empty() {
@@ -64,10 +69,44 @@ impl HostEnds {
     }
 }
 
+/// Link addresses of all interfaces. Most packets' addresses are none of them, which a look at one bit tells.
+#[derive(Clone, Debug, Default)]
+struct LocalMacs {
+    bits: [u64; 16],
+    all: HashSet<Mac, RandomState>,
+}
+
+impl LocalMacs {
+    fn add(&mut self, mac: Mac) {
+        // All zeros is no address.
+        if mac == Mac::default() {
+            return;
+        }
+        self.all.insert(mac);
+        let (word, bit) = Self::place(mac);
+        if let Some(w) = self.bits.get_mut(word) {
+            *w |= bit;
+        }
+    }
+
+    #[inline]
+    fn has(&self, mac: Mac) -> bool {
+        let (word, bit) = Self::place(mac);
+        self.bits.get(word).is_some_and(|w| w & bit != 0) && self.all.contains(&mac)
+    }
+
+    const fn place(mac: Mac) -> (usize, u64) {
+        let spread = mac.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((spread >> 60) as usize, 1 << (spread >> 54 & 63))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packet_flags::{IPV6, L2_END_DST, L2_END_SRC, L3_END_DST, L3_END_SRC};
+    use packet_flags::{
+        IPV6, L2_END_DST, L2_END_SRC, L3_END_DST, L3_END_SRC, LOCAL_MAC_DST, LOCAL_MAC_SRC,
+    };
 
     fn ends() -> HostEnds {
         let interface = |index, mac, addresses: &[&str], is_loopback| Interface {
@@ -81,6 +120,7 @@ mod tests {
         HostEnds::new(&[
             interface(1, 0, &["127.0.0.1"], true),
             interface(2, 0x0200_0000_0002, &["10.0.0.2", "2001:db8::2"], false),
+            interface(4, 0x0200_0000_0004, &[], false),
         ])
     }
 
@@ -128,6 +168,24 @@ mod tests {
             0,
             "another interface"
         );
+    }
+
+    #[test]
+    fn link_addresses_of_other_interfaces_are_known() {
+        let (here, there, theirs) = (0x0200_0000_0002, 0x0200_0000_0004, 0x0200_0000_0009);
+        assert_eq!(
+            marked(2, [there, theirs], ["172.17.0.5", "8.8.8.8"]),
+            LOCAL_MAC_SRC
+        );
+        assert_eq!(
+            marked(4, [theirs, here], ["8.8.8.8", "172.17.0.5"]),
+            LOCAL_MAC_DST
+        );
+        assert_eq!(
+            marked(4, [there, here], ["9.9.9.9", "8.8.8.8"]),
+            L2_END_SRC | LOCAL_MAC_DST
+        );
+        assert_eq!(marked(2, [0, theirs], ["9.9.9.9", "8.8.8.8"]), 0);
     }
 
     #[test]

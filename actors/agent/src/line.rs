@@ -162,15 +162,16 @@ fn run(batches: Vec<(u64, Vec<TaggedFlow>)>) -> Received {
         );
         let out = QuadrupleOut {
             second: OptionalOutlet::to(Outlet::new(&second, "TaggedFlow")),
-            minute: Outlet::new(&minute, "TaggedFlow"),
+            minute: OptionalOutlet::to(Outlet::new(&minute, "TaggedFlow")),
             flow_aggr: Outlet::new(&aggr, "TaggedFlow"),
         };
         let line = w.stage("quadruple_generator", block(4), TICK, out, || {
-            QuadrupleGenerator
+            QuadrupleGenerator::new(1)
         });
         let pipeline = w.run_here().unwrap();
         for (watermark_ns, flows) in batches {
             line.send(FlowBatch {
+                queue: 0,
                 watermark_ns,
                 flows: Arc::new(flows.into()),
             })
@@ -218,7 +219,7 @@ prop_compose! {
                     is_new: at == 0,
                     close_type: if ended { CloseType::Timeout } else { CloseType::ForcedReport },
                     observation_point: ObservationPoint([0, 1, 2, 4, 9][usize::from(point)]),
-                    ..like
+                    ..like.clone()
                 });
             }
         }
@@ -234,7 +235,7 @@ proptest! {
     fn documents_and_logs_agree_with_the_flows(reports in any_reports(), step in 1usize..40) {
         let batches = (0..reports.len()).step_by(step).map(|at| {
             let promise = reports.get(at + step).map_or(u64::from(u32::MAX), |f| f.stat_time_s.into());
-            (promise * 1_000_000_000, reports[at..].iter().take(step).copied().collect())
+            (promise * 1_000_000_000, reports[at..].iter().take(step).cloned().collect())
         });
         let got = run(batches.collect());
         let mut total = Sums::default();

@@ -17,6 +17,12 @@ pub trait PacketSource: 'static {
         take: &mut dyn FnMut(&RawPacket<'_>, u64),
     ) -> Result<Polled, StageError>;
 
+    /// All before this has been handed over, ns since the epoch: where a source knows more of time than its own
+    /// packets say. 0 = nothing beyond these.
+    fn time_ns(&self) -> u64 {
+        0
+    }
+
     /// Hands over what had come when capture was to end, and is the last call. It may wait for the kernel, which
     /// keeps packets back for a moment.
     ///

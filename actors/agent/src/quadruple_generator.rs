@@ -1,21 +1,71 @@
+use crate::queue_merge::{QueueMerge, Waiting};
 use crate::{FlowBatch, OptionalOutlet};
-use stage::{Cx, Outlet, Stage, StageError};
+use stage::{Cx, Held, Outlet, Stage, StageError};
 
 stage::outlets! {
     /// Where a [`QuadrupleGenerator`] sends each batch.
     pub struct QuadrupleOut {
-        /// To SubQuadGen (1s), where second metrics are on.
+        /// To SubQuadGen (1s), where metrics of a second are on.
         pub second: OptionalOutlet<FlowBatch>,
-        /// To SubQuadGen (1m).
-        pub minute: Outlet<FlowBatch>,
+        /// To SubQuadGen (1m), where metrics are on.
+        pub minute: OptionalOutlet<FlowBatch>,
         /// To FlowAggr.
         pub flow_aggr: Outlet<FlowBatch>,
     }
 }
 
-/// Hands each batch of reports to both SubQuadGens and to FlowAggr, without copying the reports.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct QuadrupleGenerator;
+/// Brings the capture queues together and hands each batch of reports to both SubQuadGens and to FlowAggr, without
+/// copying the reports, with a watermark that holds for all queues.
+pub struct QuadrupleGenerator {
+    queues: u32,
+    merge: QueueMerge<FlowBatch>,
+    /// Nothing will come any more.
+    draining: bool,
+}
+
+impl QuadrupleGenerator {
+    /// For the reports of `queues` FlowGenerators, whose batches are numbered from 0.
+    #[must_use]
+    pub fn new(queues: u32) -> Self {
+        Self {
+            queues,
+            merge: QueueMerge::new(queues),
+            draining: false,
+        }
+    }
+
+    /// Passes on the next batch, if one can go on.
+    fn pass(&mut self, out: &mut QuadrupleOut) {
+        let next = if self.draining {
+            self.merge.pop_anyway()
+        } else {
+            self.merge.pop()
+        };
+        let Some((batch, watermark_ns)) = next else {
+            return;
+        };
+        let batch = FlowBatch {
+            watermark_ns,
+            ..batch
+        };
+        out.second.emit_with(|| batch.clone());
+        out.minute.emit_with(|| batch.clone());
+        out.flow_aggr.emit(batch);
+    }
+
+    fn latest_s(&self, batch: &FlowBatch) -> u64 {
+        if self.queues <= 1 {
+            // There is no other queue to be ahead of.
+            return 0;
+        }
+        batch
+            .flows
+            .iter()
+            .map(|f| f.stat_time_s)
+            .max()
+            .map_or(0, u64::from)
+    }
+}
 
 impl Stage for QuadrupleGenerator {
     type In = FlowBatch;
@@ -27,83 +77,42 @@ impl Stage for QuadrupleGenerator {
         out: &mut QuadrupleOut,
         _: &Cx<'_>,
     ) -> Result<(), StageError> {
-        out.second.emit_with(|| msg.clone());
-        out.minute.emit(msg.clone());
-        out.flow_aggr.emit(msg);
+        let waiting = Waiting {
+            watermark_ns: msg.watermark_ns,
+            latest_s: self.latest_s(&msg),
+            items: msg.flows.len(),
+            batch: msg,
+        };
+        self.merge.push(waiting.batch.queue, waiting);
+        self.pass(out);
         Ok(())
+    }
+
+    fn has_more(&self) -> bool {
+        if self.draining {
+            !self.merge.is_empty()
+        } else {
+            self.merge.has_next()
+        }
+    }
+
+    fn more(&mut self, out: &mut QuadrupleOut, _: &Cx<'_>) -> Result<(), StageError> {
+        self.pass(out);
+        Ok(())
+    }
+
+    fn drain(&mut self, out: &mut QuadrupleOut, _: &Cx<'_>) -> Result<(), StageError> {
+        self.draining = true;
+        self.pass(out);
+        Ok(())
+    }
+
+    fn held(&self, held: &mut Held) {
+        if self.queues > 1 {
+            held.add("TaggedFlow", self.merge.items() as u64);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::flow;
-    use stage::Outlets;
-    use stage::testing::{TestCx, assert_stage_contract, flush, probe, taken};
-    use std::sync::Arc;
-
-    fn batch(n: u64) -> FlowBatch {
-        FlowBatch {
-            watermark_ns: 7,
-            flows: Arc::new((0..n).map(flow).collect::<Vec<_>>().into()),
-        }
-    }
-
-    #[test]
-    fn everyone_gets_the_same_reports() {
-        let ((second, a), (minute, b), (flow_aggr, c)) = (probe(), probe(), probe());
-        let mut out = QuadrupleOut {
-            second: OptionalOutlet::to(second),
-            minute,
-            flow_aggr,
-        };
-        let sent = batch(3);
-        QuadrupleGenerator
-            .handle(sent.clone(), &mut out, &TestCx::new().cx())
-            .unwrap();
-        assert_eq!(flush(&mut out), 9);
-        for inbox in [a, b, c] {
-            let got = taken(&inbox);
-            assert_eq!(got.len(), 1);
-            assert_eq!(got[0].watermark_ns, 7);
-            assert!(
-                Arc::ptr_eq(&got[0].flows, &sent.flows),
-                "shared, not copied"
-            );
-        }
-        assert_eq!(out.edges().len(), 3);
-    }
-
-    #[test]
-    fn seconds_can_be_off() {
-        let ((minute, b), (flow_aggr, c)) = (probe(), probe());
-        let mut out = QuadrupleOut {
-            second: OptionalOutlet::none(),
-            minute,
-            flow_aggr,
-        };
-        QuadrupleGenerator
-            .handle(batch(2), &mut out, &TestCx::new().cx())
-            .unwrap();
-        assert_eq!(flush(&mut out), 4);
-        assert_eq!((taken(&b).len(), taken(&c).len()), (1, 1));
-        assert_eq!(out.edges().len(), 2);
-    }
-
-    #[test]
-    fn it_keeps_the_contract() {
-        let out = || {
-            let ((second, _), (minute, _), (flow_aggr, _)) = (probe(), probe(), probe());
-            QuadrupleOut {
-                second: OptionalOutlet::to(second),
-                minute,
-                flow_aggr,
-            }
-        };
-        assert_stage_contract(
-            || QuadrupleGenerator,
-            out,
-            || vec![batch(3), FlowBatch::time(9), batch(1)],
-        );
-    }
-}
+mod tests;

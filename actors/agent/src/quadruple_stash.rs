@@ -1,9 +1,8 @@
-use crate::stash::{Found, Keyed, Stash};
-use crate::{Batch, Pool};
+use crate::Pool;
+use crate::quadruple::{Connections, Quadruple};
+use crate::stash::{Found, Stash};
 use ahash::RandomState;
-use messages::{
-    AccumulatedFlow, CloseType, FlowMeter, Latency, QuadrupleKey, TaggedFlow, protocol,
-};
+use messages::{AccumulatedFlow, FlowMeter, QuadrupleKey, TaggedFlow};
 use std::hash::{BuildHasher, Hasher};
 
 /// The group of a flow: both ends without the client's port.
@@ -45,62 +44,18 @@ impl QuadrupleHasher {
     }
 }
 
-impl Keyed for AccumulatedFlow {
-    type Key = QuadrupleKey;
-
-    fn key(&self) -> &QuadrupleKey {
-        &self.key
-    }
-}
-
-/// Connections of a quadruple that opened and closed within one window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Connections {
-    /// Opened in the window, those that also closed in it included.
-    pub(crate) opened: u32,
-    /// Still open of those that opened, less those closed that had opened earlier.
-    pub(crate) change: i32,
-}
-
-impl Connections {
-    /// What one report of a flow adds. Only TCP and UDP have connections.
-    #[inline]
-    pub(crate) fn of(f: &TaggedFlow) -> Self {
-        if !matches!(f.key.protocol, protocol::TCP | protocol::UDP) {
-            return Self::default();
-        }
-        let closed = !f.close_type.is_open();
-        match (f.is_new, closed) {
-            (true, false) => Self {
-                opened: 1,
-                change: 1,
-            },
-            (true, true) => Self {
-                opened: 1,
-                change: 0,
-            },
-            (false, true) => Self {
-                opened: 0,
-                change: -1,
-            },
-            (false, false) => Self::default(),
-        }
-    }
-}
-
 /// The quadruples of one window with what was counted of them.
 pub(crate) struct QuadrupleStash {
-    quadruples: Stash<AccumulatedFlow>,
-    /// By number of the quadruple.
-    connections: Vec<Connections>,
+    quadruples: Stash<Quadruple>,
+    rests: Vec<FlowMeter>,
 }
 
 impl QuadrupleStash {
     /// For at most `most` quadruples.
-    pub(crate) fn new(most: usize, pool: Pool<AccumulatedFlow>) -> Self {
+    pub(crate) fn new(most: usize, pool: Pool<Quadruple>) -> Self {
         Self {
             quadruples: Stash::new(most, pool),
-            connections: Vec::new(),
+            rests: Vec::new(),
         }
     }
 
@@ -117,130 +72,40 @@ impl QuadrupleStash {
     /// Brings near what [`QuadrupleStash::add`] will need of a quadruple.
     #[inline]
     pub(crate) fn touch(&self, at: u32) -> u64 {
-        self.quadruples.touch(at, |q| {
-            u64::from(q.key.server_port)
-                ^ q.meter.packet_tx
-                ^ q.meter.closed_flow
-                ^ u64::from(q.meter.direction_score)
-        })
+        self.quadruples.touch(at, Quadruple::touch)
     }
 
     /// Takes in one report of a flow; false if that would be one quadruple too many.
     #[inline]
     pub(crate) fn add(&mut self, hash: u64, key: &QuadrupleKey, f: &TaggedFlow) -> bool {
-        let make = || AccumulatedFlow {
-            key: *key,
-            mac: f.key.mac,
-            signal_source: f.signal_source,
-            meter: FlowMeter::of(f),
-        };
-        let at = match self.quadruples.entry(hash, key, make) {
-            Found::Old(q, at) => {
-                add(&mut q.meter, f);
-                at
-            }
-            Found::New(_, at) => {
-                self.connections.push(Connections::default());
-                at
-            }
+        let q = match self.quadruples.entry(hash, key, || Quadruple::new(key, f)) {
+            Found::Old(q, _) | Found::New(q, _) => q,
             Found::Full => return false,
         };
-        let more = Connections::of(f);
-        if more != Connections::default()
-            && let Some(c) = self.connections.get_mut(at)
-        {
-            c.opened = c.opened.saturating_add(more.opened);
-            c.change = c.change.saturating_add(more.change);
-        }
+        q.add(f, &mut self.rests);
         true
     }
 
-    /// Calls `f` with each quadruple and its connections, in the order in which they came.
-    pub(crate) fn for_each(&mut self, mut f: impl FnMut(&mut AccumulatedFlow, Connections)) {
-        for (q, c) in self.quadruples.iter_mut().zip(&self.connections) {
-            f(q, *c);
+    /// Takes out up to a batch of quadruples, those that came first.
+    pub(crate) fn take(&mut self, mut each: impl FnMut(AccumulatedFlow, Connections)) {
+        if let Some(chunk) = self.quadruples.take_chunk() {
+            for q in chunk.iter() {
+                each(q.accumulated(&self.rests), q.connections());
+            }
         }
     }
 
-    /// Empties it into `emit`, in batches; the second argument is true with the last.
-    pub(crate) fn drain(&mut self, emit: impl FnMut(Batch<AccumulatedFlow>, bool)) {
-        self.connections = Vec::new();
-        self.quadruples.drain(emit);
-    }
-}
-
-/// [`FlowMeter::merge`] of [`FlowMeter::of`], without touching what the report says nothing about: most reports
-/// are a few packets and nothing else, and the meter is seven cache lines long.
-#[inline]
-fn add(m: &mut FlowMeter, f: &TaggedFlow) {
-    let rare = f.close_type != CloseType::ForcedReport && f.close_type != CloseType::Finish;
-    if rare || f.perf.is_some_and(|p| has_counts(&p)) {
-        m.merge(&FlowMeter::of(f));
-        return;
-    }
-    let [c, s] = &f.peers;
-    m.packet_tx += c.packets;
-    m.packet_rx += s.packets;
-    m.byte_tx += c.bytes;
-    m.byte_rx += s.bytes;
-    m.l3_byte_tx += c.l3_bytes;
-    m.l3_byte_rx += s.l3_bytes;
-    m.l4_byte_tx += c.l4_bytes;
-    m.l4_byte_rx += s.l4_bytes;
-    m.new_flow += u64::from(f.is_new);
-    m.closed_flow += u64::from(!f.close_type.is_open());
-    m.direction_score = m.direction_score.max(f.direction_score);
-    if let Some(p) = &f.perf {
-        if p.rtt > 0 {
-            m.rtt.add(p.rtt);
-        }
-        merge(&mut m.rtt_client, &p.rtt_client);
-        merge(&mut m.rtt_server, &p.rtt_server);
-        merge(&mut m.srt, &p.srt);
-        merge(&mut m.art, &p.art);
-        merge(&mut m.cit, &p.cit);
-        m.syn += p.syn;
-        m.synack += p.synack;
-    }
-}
-
-#[inline]
-fn has_counts(p: &messages::L4Perf) -> bool {
-    let all = p.retrans[0]
-        | p.retrans[1]
-        | p.zero_win[0]
-        | p.zero_win[1]
-        | p.ooo[0]
-        | p.ooo[1]
-        | p.retrans_syn
-        | p.retrans_synack;
-    all != 0
-}
-
-#[inline]
-fn merge(into: &mut Latency, more: &Latency) {
-    if more.count > 0 {
-        into.merge(more);
+    /// Ready for another window, once all is taken out.
+    pub(crate) fn reset(&mut self) {
+        while self.quadruples.take_chunk().is_some() {}
+        self.rests = Vec::new();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::any_flow;
     use messages::Ip;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_short_way_to_add_is_the_same_as_the_long_one(a in any_flow(), b in any_flow()) {
-            let mut short = FlowMeter::of(&a);
-            let mut long = short;
-            add(&mut short, &b);
-            long.merge(&FlowMeter::of(&b));
-            prop_assert_eq!(short, long);
-        }
-    }
 
     #[test]
     fn the_key_has_all_of_it_but_the_clients_port() {
@@ -251,7 +116,7 @@ mod tests {
         let h = QuadrupleHasher::new();
         let same =
             |g: &TaggedFlow| h.hash(&key_of(&f)) == h.hash(&key_of(g)) && key_of(&f) == key_of(g);
-        let mut g = f;
+        let mut g = f.clone();
         g.key.port[0] = 40_001;
         assert!(same(&g));
         let others: [fn(&mut TaggedFlow); 7] = [
@@ -264,32 +129,9 @@ mod tests {
             |g| g.observation_point.0 = 1,
         ];
         for change in others {
-            let mut g = f;
+            let mut g = f.clone();
             change(&mut g);
             assert!(!same(&g));
         }
-    }
-
-    #[test]
-    fn connections_are_counted_by_how_they_begin_and_end() {
-        let of = |protocol, is_new, close_type| {
-            let mut f = TaggedFlow {
-                is_new,
-                close_type,
-                ..TaggedFlow::default()
-            };
-            f.key.protocol = protocol;
-            let c = Connections::of(&f);
-            (c.opened, c.change)
-        };
-        assert_eq!(of(6, true, CloseType::ForcedReport), (1, 1));
-        assert_eq!(of(17, true, CloseType::Finish), (1, 0));
-        assert_eq!(of(6, false, CloseType::Timeout), (0, -1));
-        assert_eq!(of(6, false, CloseType::ForcedReport), (0, 0));
-        assert_eq!(
-            of(1, true, CloseType::ForcedReport),
-            (0, 0),
-            "ICMP has no connections"
-        );
     }
 }

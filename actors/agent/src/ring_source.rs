@@ -1,132 +1,119 @@
-use crate::{HostEnds, PacketSource, Polled};
-use capture::{Interface, RawPacket, Ring, RingError, RingOptions, Selection, interfaces};
+use crate::rings::HeldRing;
+use crate::{HostEnds, PacketSource, Polled, Rings};
+use capture::{RawPacket, RingError};
 use stage::StageError;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often interfaces that came, went or changed their addresses are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-
+/// How often rings of interfaces that have come are fetched, and all are asked whether their interface is there.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// The kernel's timer may be late by this.
 const CLOSING: Duration = Duration::from_millis(20);
 
-/// What a [`RingSource`] is made with.
-#[derive(Clone, Debug)]
-pub struct RingSourceConfig {
-    /// Which interfaces are captured on.
-    pub selection: Selection,
-    /// How; its `interface` is set to each of them in turn.
-    pub options: RingOptions,
-}
-
-/// Packets of this host's interfaces, a ring each. Interfaces that come later are captured on when they are found.
+/// Packets of one capture queue: its ring of every interface that is captured on.
 pub struct RingSource {
-    config: RingSourceConfig,
-    rings: Vec<(u32, Ring)>,
+    rings: Rings,
+    queue: u32,
+    held: Vec<HeldRing>,
     /// The ring to begin with next time, so that a busy one does not keep the others waiting.
     turn: usize,
-    looked: Option<Instant>,
-    interfaces: Vec<Interface>,
-    changed: bool,
+    asked: Option<Instant>,
+    /// State of the interfaces that was last told of.
+    changes: u64,
     /// Dropped by rings that are closed.
     missed: u64,
-    /// What was said about interfaces that cannot be captured on, so that it is said once.
-    refused: Vec<String>,
+    /// Rings that are of no use any more, and why.
+    lost: Vec<(u64, RingError)>,
 }
 
 impl RingSource {
-    /// No ring is open yet: that happens when packets are first asked for.
+    /// The packets of queue `queue`, counted from 0. There is one source of a queue at a time; the next goes on where
+    /// the one before it ended, and packets that came in between are there.
     #[must_use]
-    pub const fn new(config: RingSourceConfig) -> Self {
+    pub fn new(rings: &Rings, queue: u32) -> Self {
         Self {
-            config,
-            rings: Vec::new(),
+            rings: rings.clone(),
+            queue,
+            held: Vec::new(),
             turn: 0,
-            looked: None,
-            interfaces: Vec::new(),
-            changed: false,
+            asked: None,
+            changes: 0,
             missed: 0,
-            refused: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
-    /// Opens rings on interfaces that have none.
-    fn look(&mut self, now: Instant) -> Result<(), StageError> {
-        if self
-            .looked
-            .is_some_and(|t| now.saturating_duration_since(t) < LOOK_EVERY)
-        {
-            return Ok(());
+    /// Lets interfaces be looked for, fetches rings, and gives up those whose interface is gone.
+    fn ask(&mut self, now: Instant) {
+        let is_due = |t| now.saturating_duration_since(t) >= ASK_EVERY;
+        if !self.asked.is_none_or(is_due) {
+            return;
         }
-        let first = self.looked.is_none();
-        self.looked = Some(now);
-        let found = interfaces();
-        self.changed |= found != self.interfaces;
-        self.interfaces = found;
-        let Self {
-            config,
-            interfaces,
-            rings,
-            missed,
-            ..
-        } = self;
-        rings.retain_mut(|(index, ring)| {
-            let there = interfaces
-                .iter()
-                .any(|i| i.index == *index && i.name == ring.interface());
-            if !there {
-                tracing::info!(interface = ring.interface(), "the interface is gone");
-                *missed += ring.statistics().map_or(0, |s| s.drops);
-            }
-            there
-        });
-        let wanted: Vec<(u32, String)> = config
-            .selection
-            .of(interfaces)
-            .filter(|i| i.is_up && rings.iter().all(|(index, _)| *index != i.index))
-            .map(|i| (i.index, i.name.clone()))
-            .collect();
-        for (index, name) in wanted {
-            self.open(index, name)?;
-        }
-        if first {
-            for name in self.config.selection.missing(&self.interfaces) {
-                tracing::warn!(
-                    interface = name,
-                    "no such interface; it is captured on when it comes"
-                );
-            }
-            if self.rings.is_empty() {
-                tracing::warn!("no interface to capture on; looking again every 10 s");
-            }
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, index: u32, name: String) -> Result<(), StageError> {
-        let options = RingOptions {
-            interface: name,
-            ..self.config.options.clone()
+        self.check();
+        let Some(mut state) = self.rings.try_state() else {
+            return;
         };
-        match Ring::open(&options) {
-            Ok(ring) => {
-                tracing::info!(interface = options.interface, "capturing");
-                self.refused.retain(|r| *r != options.interface);
-                self.rings.push((index, ring));
-            }
-            // The same for every interface, and it does not go away by itself.
-            Err(e @ RingError::NotPermitted { .. }) => {
-                return Err(StageError::Fault(e.to_string()));
-            }
-            Err(e) => {
-                if !self.refused.contains(&options.interface) {
-                    tracing::warn!(interface = options.interface, cause = %e, "cannot capture on the interface");
-                    self.refused.push(options.interface);
-                }
+        self.asked = Some(now);
+        for (group, why) in self.lost.drain(..) {
+            state.give_up(group, &why, now);
+        }
+        state.look_if_due(now);
+        let (fetched, missed) = state.fetch(self.queue);
+        self.held.extend(fetched);
+        self.missed += missed;
+        let until = now + state.block_timeout() + CLOSING;
+        for held in &mut self.held {
+            if held.until.is_none() && !state.is_current(held.group) {
+                held.until = Some(until);
             }
         }
-        Ok(())
     }
+
+    /// Asks the rings whether their interfaces are there: the kernel tells each of them once.
+    fn check(&mut self) {
+        for held in &self.held {
+            match held.ring.check() {
+                Ok(()) => {}
+                // The look at the interfaces finds out by itself.
+                Err(e @ (RingError::Down { .. } | RingError::Gone { .. })) => {
+                    tracing::debug!(queue = self.queue, cause = %e, "capture is interrupted");
+                }
+                Err(e) => self.lost.push((held.group, e)),
+            }
+        }
+    }
+
+    /// Closes rings whose time is over.
+    fn close(&mut self, is_over: impl Fn(&HeldRing) -> bool) {
+        let missed = &mut self.missed;
+        self.held.retain_mut(|held| {
+            let closes = is_over(held);
+            if closes {
+                *missed += drops(held);
+            }
+            !closes
+        });
+    }
+}
+
+/// Packets that the ring had no room for since it was last asked.
+fn drops(held: &mut HeldRing) -> u64 {
+    held.ring.statistics().map_or(0, |s| s.drops)
+}
+
+/// Hands over the next block, if it is there; how many packets.
+fn take_block(held: &mut HeldRing, take: &mut dyn FnMut(&RawPacket<'_>, u64)) -> usize {
+    let number = held.number;
+    let mut taken = 0;
+    let result = held.ring.take(|mut raw| {
+        raw.interface = number;
+        take(&raw, 0);
+        taken += 1;
+    });
+    if let Err(e) = result {
+        tracing::warn!(interface = held.ring.interface(), cause = %e, "packets are lost");
+    }
+    taken
 }
 
 impl PacketSource for RingSource {
@@ -136,31 +123,25 @@ impl PacketSource for RingSource {
         now: Instant,
         take: &mut dyn FnMut(&RawPacket<'_>, u64),
     ) -> Result<Polled, StageError> {
-        self.look(now)?;
+        self.ask(now);
         let mut taken = 0;
-        let mut gone = vec![];
-        for n in 0..self.rings.len() {
-            let at = (self.turn + n) % self.rings.len();
-            let Some((index, ring)) = self.rings.get_mut(at) else {
+        let mut is_over = false;
+        let rings = self.held.len();
+        for n in 0..rings {
+            let at = (self.turn + n) % rings;
+            let Some(held) = self.held.get_mut(at) else {
                 break;
             };
-            match ring.poll(Duration::ZERO, |raw| take(&raw, 0)) {
-                Ok(n) => taken += n,
-                Err(e @ (RingError::Down { .. } | RingError::Damaged { .. })) => {
-                    tracing::debug!(interface = ring.interface(), cause = %e, "capture is interrupted");
-                }
-                Err(e) => {
-                    tracing::warn!(interface = ring.interface(), cause = %e, "capture ended; it is tried again");
-                    gone.push(*index);
-                }
-            }
+            let got = take_block(held, take);
+            taken += got;
+            is_over |= got == 0 && held.until.is_some_and(|t| t <= now);
             if taken >= most {
                 self.turn = at + 1;
                 break;
             }
         }
-        if !gone.is_empty() {
-            self.rings.retain(|(index, _)| !gone.contains(index));
+        if is_over {
+            self.close(|held| held.until.is_some_and(|t| t <= now) && !held.ring.has_block());
         }
         Ok(if taken > 0 {
             Polled::More
@@ -170,32 +151,42 @@ impl PacketSource for RingSource {
     }
 
     fn last(&mut self, take: &mut dyn FnMut(&RawPacket<'_>, u64)) -> Result<(), StageError> {
-        for (_, ring) in &mut self.rings {
-            // The block that the kernel is filling is handed over when its time is up; those before it at once.
-            let open_block = self.config.options.block_timeout + CLOSING;
-            for wait in [Duration::ZERO, open_block, Duration::ZERO] {
-                for _ in 0..self.config.options.blocks {
-                    match ring.poll(wait, |raw| take(&raw, 0)) {
-                        Ok(n) if n > 0 && wait.is_zero() => {}
-                        Ok(_) | Err(_) => break,
-                    }
+        let (fetched, missed) = self.rings.state().fetch(self.queue);
+        self.held.extend(fetched);
+        self.missed += missed;
+        // Blocks that are full are there at once. The one that the kernel is filling is handed over when its time is
+        // up, for all rings at about the same time.
+        let timeout = self.rings.state().block_timeout() + CLOSING;
+        let end = Instant::now() + timeout;
+        for held in &mut self.held {
+            for _ in 0..=held.ring.blocks() {
+                if take_block(held, take) > 0 {
+                    continue;
                 }
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                // An interface that goes away is told once, and what came before it went is there all the same.
+                let _ = held.ring.wait(left);
             }
         }
         Ok(())
     }
 
     fn missed(&mut self) -> u64 {
-        let open: u64 = self
-            .rings
-            .iter_mut()
-            .filter_map(|(_, r)| r.statistics().ok())
-            .map(|s| s.drops)
-            .sum();
+        let open: u64 = self.held.iter_mut().map(drops).sum();
         open + std::mem::take(&mut self.missed)
     }
 
     fn host_ends(&mut self) -> Option<HostEnds> {
-        std::mem::take(&mut self.changed).then(|| HostEnds::new(&self.interfaces))
+        self.rings.try_state()?.host_ends_since(&mut self.changes)
+    }
+}
+
+impl Drop for RingSource {
+    fn drop(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.rings.state().put_back(self.queue, held, self.missed);
     }
 }

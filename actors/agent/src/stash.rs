@@ -21,6 +21,8 @@ pub(crate) struct Stash<T: Keyed> {
     len: usize,
     most: usize,
     pool: Pool<T>,
+    /// It is being emptied: `chunks` stand in reverse.
+    emptying: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -49,6 +51,7 @@ impl<T: Keyed> Stash<T> {
             len: 0,
             most: most.min(u32::MAX as usize),
             pool,
+            emptying: false,
         }
     }
 
@@ -110,21 +113,18 @@ impl<T: Keyed> Stash<T> {
         get(&self.chunks, at).map_or(0, read)
     }
 
-    /// Empties it into `emit`, in batches of [`CHUNK`] in the order in which the entries came. The second argument
-    /// is true with the last batch; a stash without entries gives no batch.
-    pub(crate) fn drain(&mut self, mut emit: impl FnMut(Batch<T>, bool)) {
-        self.index.clear();
-        self.len = 0;
-        let mut left = self.chunks.len();
-        for chunk in self.chunks.drain(..) {
-            left -= 1;
-            emit(chunk, left == 0);
+    /// Takes out the entries that came first, up to [`CHUNK`] of them; `None` when none are left. Between the first
+    /// call and that, no entry may be looked up or made.
+    pub(crate) fn take_chunk(&mut self) -> Option<Batch<T>> {
+        if !self.emptying {
+            self.emptying = true;
+            self.index.clear();
+            self.chunks.reverse();
         }
-    }
-
-    /// All entries, in the order in which they came.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.chunks.iter_mut().flat_map(|c| c.iter_mut())
+        let chunk = self.chunks.pop();
+        self.len -= chunk.as_ref().map_or(0, |c| c.len().min(self.len));
+        self.emptying = chunk.is_some();
+        chunk
     }
 }
 
@@ -194,16 +194,14 @@ mod tests {
             prop_assert_eq!(stash.len(), model.len());
             prop_assert!(refused == 0 || model.len() == most);
             let mut out = vec![];
-            let mut last = vec![];
-            stash.drain(|b, complete| {
-                assert!(b.len() <= CHUNK);
+            while let Some(b) = stash.take_chunk() {
+                prop_assert!(!b.is_empty() && b.len() <= CHUNK);
                 out.extend(b.iter().cloned());
-                last.push(complete);
-            });
+                prop_assert_eq!(stash.len(), model.len() - out.len());
+            }
             prop_assert_eq!(&out, &model);
-            prop_assert_eq!(last.iter().filter(|l| **l).count(), usize::from(!model.is_empty()));
-            prop_assert!(last.last().copied().unwrap_or(true));
-            prop_assert_eq!(stash.len(), 0);
+            let anew = matches!(stash.entry(1, &1, || Count { key: 1, n: 1 }), Found::New(_, 0));
+            prop_assert!(anew);
         }
     }
 
@@ -222,6 +220,6 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(stash.iter_mut().count(), 50);
+        assert_eq!(stash.len(), 50);
     }
 }

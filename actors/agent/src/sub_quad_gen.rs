@@ -1,5 +1,7 @@
 use crate::concurrent_connection::ConcurrentConnection;
+use crate::quadruple::Quadruple;
 use crate::quadruple_stash::{QuadrupleHasher, QuadrupleStash, key_of};
+use crate::stash::CHUNK;
 use crate::watermark::{Moved, Watermark};
 use crate::{AccumulatedBatch, FlowBatch, Pool};
 use messages::{AccumulatedFlow, Interval, QuadrupleKey, TaggedFlow};
@@ -7,8 +9,9 @@ use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 use std::collections::VecDeque;
 use std::hint::black_box;
 
-/// Windows open at a time. One more ahead closes the first, as if time had come there.
-const WINDOWS: u64 = 128;
+/// Windows open at a time. One more ahead closes the first, as if time had come there. Those that nothing came for
+/// take next to nothing; several capture queues are at most as far apart as a flow may be silent (two hours).
+const WINDOWS: u64 = 8192;
 /// Flows looked at ahead of time, so that their memory is fetched together.
 const AHEAD: usize = 16;
 
@@ -50,8 +53,15 @@ pub struct SubQuadGen {
     start_s: Option<u64>,
     /// Open windows one after the other; those that nothing came for are `None`.
     windows: VecDeque<Option<QuadrupleStash>>,
+    /// Windows that are over and not sent yet, with their starts.
+    closing: VecDeque<(u64, QuadrupleStash)>,
+    /// No window will be open any more.
+    ending: bool,
+    /// A window that was sent, for the memory of its index.
+    spare: Option<QuadrupleStash>,
     connections: ConcurrentConnection,
     watermark: Watermark,
+    chunks: Pool<Quadruple>,
     pool: Pool<AccumulatedFlow>,
 }
 
@@ -72,8 +82,12 @@ impl SubQuadGen {
             hasher: QuadrupleHasher::new(),
             start_s: None,
             windows: VecDeque::new(),
+            closing: VecDeque::new(),
+            ending: false,
+            spare: None,
             connections: ConcurrentConnection::new(config.max_connections),
             watermark: Watermark::default(),
+            chunks: Pool::default(),
             pool: Pool::default(),
             config,
         }
@@ -103,7 +117,7 @@ impl SubQuadGen {
         self.windows.get(at)?.as_ref()
     }
 
-    fn add(&mut self, flows: &[TaggedFlow], out: &mut Outlet<AccumulatedBatch>, cx: &Cx<'_>) {
+    fn add(&mut self, flows: &[TaggedFlow], cx: &Cx<'_>) {
         let Some(mut start) = self.start_s.or_else(|| self.open(flows)) else {
             return;
         };
@@ -135,7 +149,7 @@ impl SubQuadGen {
                 }
                 if (time - start) / length >= WINDOWS {
                     start = self.floor(time) - (WINDOWS - 1) * length;
-                    self.close_before(start, out);
+                    self.close_before(start);
                 }
                 let at = ((time - start) / length) as usize;
                 if self.windows.len() <= at {
@@ -145,7 +159,9 @@ impl SubQuadGen {
                     continue;
                 };
                 let window = window.get_or_insert_with(|| {
-                    QuadrupleStash::new(self.config.max_quadruples, self.pool.clone())
+                    self.spare.take().unwrap_or_else(|| {
+                        QuadrupleStash::new(self.config.max_quadruples, self.chunks.clone())
+                    })
                 });
                 if !window.add(*hash, key, f) {
                     too_many += 1;
@@ -161,22 +177,22 @@ impl SubQuadGen {
     }
 
     /// Closes the windows that the watermark has left behind.
-    fn close_past(&mut self, out: &mut Outlet<AccumulatedBatch>) {
+    fn close_past(&mut self) {
         let now = self
             .watermark
             .seconds()
             .saturating_sub(u64::from(self.config.delay_s));
-        self.close_before(self.floor(now), out);
+        self.close_before(self.floor(now));
     }
 
     /// Closes the windows that begin before `until`, the start of a window.
-    fn close_before(&mut self, until: u64, out: &mut Outlet<AccumulatedBatch>) {
+    fn close_before(&mut self, until: u64) {
         let Some(mut start) = self.start_s else {
             return;
         };
         while start < until {
             match self.windows.pop_front() {
-                Some(Some(window)) => self.close(start, window, out),
+                Some(Some(window)) => self.closing.push_back((start, window)),
                 Some(None) => {}
                 None => {
                     start = until;
@@ -188,36 +204,44 @@ impl SubQuadGen {
         self.start_s = Some(start);
     }
 
-    fn close(
-        &mut self,
-        start: u64,
-        mut window: QuadrupleStash,
-        out: &mut Outlet<AccumulatedBatch>,
-    ) {
-        let time_s = u32::try_from(start).unwrap_or(u32::MAX);
-        let Self {
-            hasher,
-            connections,
-            ..
-        } = self;
-        window.for_each(|q, c| {
+    fn close_all(&mut self) {
+        self.close_before(u64::MAX - u64::MAX % self.length());
+        self.start_s = None;
+    }
+
+    /// Sends a batch of the window that closed first.
+    fn send(&mut self, out: &mut Outlet<AccumulatedBatch>) {
+        let Some((start, window)) = self.closing.front_mut() else {
+            if self.ending {
+                self.connections = ConcurrentConnection::new(self.config.max_connections);
+                self.ending = false;
+            }
+            return;
+        };
+        let time_s = u32::try_from(*start).unwrap_or(u32::MAX);
+        let (hasher, connections) = (&self.hasher, &mut self.connections);
+        let mut flows = self.pool.batch();
+        flows.reserve_exact(CHUNK);
+        window.take(|mut q, c| {
             q.meter.flow_load = connections.end_window(hasher.hash(&q.key), c, time_s);
+            flows.push(q);
         });
-        connections.sweep(time_s);
-        let interval = self.config.interval;
-        window.drain(|flows, complete| {
+        let complete = window.len() == 0;
+        if !flows.is_empty() {
             out.emit(AccumulatedBatch {
                 time_s,
-                interval,
+                interval: self.config.interval,
                 flows,
                 complete,
             });
-        });
-    }
-
-    fn close_all(&mut self, out: &mut Outlet<AccumulatedBatch>) {
-        self.close_before(u64::MAX - u64::MAX % self.length(), out);
-        self.start_s = None;
+        }
+        if complete {
+            self.connections.sweep(time_s);
+            self.spare = self.closing.pop_front().map(|(_, mut window)| {
+                window.reset();
+                window
+            });
+        }
     }
 }
 
@@ -232,21 +256,34 @@ impl Stage for SubQuadGen {
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
         if self.watermark.advance(msg.watermark_ns) == Moved::Back {
-            self.close_all(out);
+            self.close_all();
         }
-        self.add(&msg.flows, out, cx);
-        self.close_past(out);
+        self.add(&msg.flows, cx);
+        self.close_past();
+        self.send(out);
+        Ok(())
+    }
+
+    fn has_more(&self) -> bool {
+        !self.closing.is_empty() || self.ending
+    }
+
+    fn more(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
+        self.send(out);
         Ok(())
     }
 
     fn drain(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
-        self.close_all(out);
-        self.connections = ConcurrentConnection::new(self.config.max_connections);
+        self.close_all();
+        self.ending = true;
+        self.send(out);
         Ok(())
     }
 
     fn held(&self, held: &mut Held) {
-        let quadruples: usize = self.windows.iter().flatten().map(QuadrupleStash::len).sum();
+        let open = self.windows.iter().flatten();
+        let closed = self.closing.iter().map(|(_, w)| w);
+        let quadruples: usize = open.chain(closed).map(QuadrupleStash::len).sum();
         held.add("QuadrupleStash", quadruples as u64);
         held.add("ConcurrentConnection", self.connections.len() as u64);
     }

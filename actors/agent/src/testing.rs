@@ -1,9 +1,10 @@
 //! Hand-made flows for the tests of all stages.
 use messages::{
-    CloseType, FlowKey, FlowPeer, Ip, L4Perf, Latency, Mac, ObservationPoint, SignalSource,
-    TaggedFlow, TapType,
+    CloseType, FlowExtra, FlowKey, FlowPeer, FlowTunnel, Ip, L4Perf, Latency, Mac,
+    ObservationPoint, SignalSource, TaggedFlow, TapType, Tunnel, TunnelType,
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// A second that tests are about.
 pub(crate) const T0: u32 = 1_767_225_600;
@@ -25,8 +26,8 @@ pub(crate) fn flow(n: u64) -> TaggedFlow {
         },
         peers: [peer(2, 200, start_ns), peer(2, 3000, start_ns)],
         start_ns,
-        end_ns: start_ns + 500_000_000,
-        duration_ns: 500_000_000,
+        end_ns: start_ns + 1000,
+        duration_ns: 1000,
         stat_time_s: T0,
         perf: Some(L4Perf::default()),
         eth_type: 0x0800,
@@ -56,7 +57,7 @@ pub(crate) fn peer(packets: u64, bytes: u64, first_ns: u64) -> FlowPeer {
 
 /// The report of the same flow `seconds` later.
 pub(crate) fn later(f: &TaggedFlow, seconds: u32) -> TaggedFlow {
-    let mut f = *f;
+    let mut f = f.clone();
     f.is_new = false;
     f.stat_time_s += seconds;
     f.end_ns += u64::from(seconds) * 1_000_000_000;
@@ -167,6 +168,40 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_tunnel()(
+        kind in 0..TunnelType::ALL.len(), tier in 1u8..3, is_ipv6 in any::<bool>(), id in any::<u32>(), mac in any::<[u64; 2]>(),
+        ip in any::<[[u8; 16]; 2]>(), inner_offset in 20u32..200,
+    ) -> Tunnel {
+        let ip = ip.map(|b| if is_ipv6 { Ip::v6(b) } else { Ip::v4([b[0], b[1], b[2], b[3]]) });
+        Tunnel {
+            kind: TunnelType::ALL[kind],
+            tier,
+            is_ipv6,
+            id,
+            src: ip[0],
+            dst: ip[1],
+            mac_src: Mac(mac[0] >> 16),
+            mac_dst: Mac(mac[1] >> 16),
+            inner_offset,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_extra()(
+        tx in any_tunnel(), rx in any_tunnel(), seen in 0u8..4, real in any::<[Option<(u32, u16)>; 2]>(),
+        aggregated_flow_ids in proptest::collection::vec(any::<u64>(), 0..4),
+    ) -> FlowExtra {
+        let side = |bit: u8, t: Tunnel| if seen & bit != 0 { t } else { Tunnel::default() };
+        FlowExtra {
+            tunnel: (seen != 0).then(|| FlowTunnel { tx: side(1, tx), rx: side(2, rx) }),
+            real: real.map(|r| r.map(|(ip, port)| (Ip::v4(ip.to_be_bytes()), port))),
+            aggregated_flow_ids,
+        }
+    }
+}
+
+prop_compose! {
     /// Any report at all.
     pub(crate) fn any_flow()(
         key in any_key(),
@@ -179,6 +214,7 @@ prop_compose! {
         bits in any::<[bool; 2]>(),
         point in any::<[u8; 2]>(),
         flow_id in any::<u64>(),
+        extra in proptest::option::of(any_extra()),
     ) -> TaggedFlow {
         TaggedFlow {
             flow_id,
@@ -202,6 +238,7 @@ prop_compose! {
             last_keepalive_seq: n[3],
             last_keepalive_ack: n[4],
             init_ip_id: small[2],
+            extra: extra.map(Arc::new),
         }
     }
 }

@@ -35,7 +35,10 @@ pub struct Throttler {
     rng: Rng,
     /// The sample, in the batches that it will leave in.
     bucket: Vec<Batch<TaggedFlow>>,
+    /// Logs in it.
     held: usize,
+    /// The sample of the bucket that is over, the first batch last.
+    leaving: Vec<Batch<TaggedFlow>>,
     /// Logs that came in this bucket.
     seen: u64,
     watermark: Watermark,
@@ -52,16 +55,27 @@ impl Throttler {
             rng: config.seed.map_or_else(Rng::new, Rng::with_seed),
             bucket: Vec::new(),
             held: 0,
+            leaving: Vec::new(),
             seen: 0,
             watermark: Watermark::default(),
             pool: crate::Pool::default(),
         }
     }
 
-    fn flush(&mut self, out: &mut Outlet<Batch<TaggedFlow>>) {
-        self.bucket.drain(..).for_each(|flows| out.emit(flows));
+    /// The bucket is over.
+    fn close(&mut self) {
+        // What was in it before has left: nothing comes in between.
+        std::mem::swap(&mut self.bucket, &mut self.leaving);
+        self.leaving.reverse();
         self.held = 0;
         self.seen = 0;
+    }
+
+    /// Sends a batch of the bucket that is over.
+    fn send(&mut self, out: &mut Outlet<Batch<TaggedFlow>>) {
+        if let Some(flows) = self.leaving.pop() {
+            out.emit(flows);
+        }
     }
 
     /// Takes in logs of one bucket; returns how many the sample leaves out.
@@ -70,7 +84,7 @@ impl Throttler {
         for f in flows {
             self.seen += 1;
             if self.held < capacity {
-                self.push(*f);
+                self.push(f.clone());
                 continue;
             }
             left_out += 1;
@@ -80,7 +94,7 @@ impl Throttler {
                 .get_mut(at / CHUNK)
                 .and_then(|b| b.get_mut(at % CHUNK))
             {
-                *slot = *f;
+                slot.clone_from(f);
             }
         }
         left_out
@@ -118,22 +132,34 @@ impl Stage for Throttler {
         let before = self.watermark.seconds() / BUCKET_S;
         let moved = self.watermark.advance(msg.watermark_ns);
         if moved != Moved::No && self.watermark.seconds() / BUCKET_S != before {
-            self.flush(out);
+            self.close();
         }
         let left_out = self.sample(&msg.flows, capacity);
         if left_out > 0 {
             cx.discard(DropReason::Sampled, left_out);
         }
+        self.send(out);
+        Ok(())
+    }
+
+    fn has_more(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    fn more(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
+        self.send(out);
         Ok(())
     }
 
     fn drain(&mut self, out: &mut Self::Out, _: &Cx<'_>) -> Result<(), StageError> {
-        self.flush(out);
+        self.close();
+        self.send(out);
         Ok(())
     }
 
     fn held(&self, held: &mut Held) {
-        held.add("sample", self.held as u64);
+        let leaving: usize = self.leaving.iter().map(|b| b.len()).sum();
+        held.add("sample", (self.held + leaving) as u64);
     }
 }
 

@@ -1,5 +1,5 @@
 /// A step back of less than this is several sources that are not at the same point; more, and the clock was set.
-const RESTART_NS: u64 = 10_000_000_000;
+pub(crate) const RESTART_NS: u64 = 10_000_000_000;
 
 /// Where a stage is in the time of its batches.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,17 +17,25 @@ pub(crate) enum Moved {
 }
 
 impl Watermark {
+    /// Before the first batch.
+    pub(crate) const START: Self = Self(0);
+
     /// Takes note of a batch's time, ns since the epoch.
     pub(crate) fn advance(&mut self, ns: u64) -> Moved {
         if ns > self.0 {
             self.0 = ns;
             Moved::On
-        } else if ns != 0 && self.0 - ns > RESTART_NS {
+        } else if self.would_go_back(ns) {
             self.0 = ns;
             Moved::Back
         } else {
             Moved::No
         }
+    }
+
+    /// That this time comes now would say that the clock was set back.
+    pub(crate) const fn would_go_back(self, ns: u64) -> bool {
+        ns != 0 && self.0.saturating_sub(ns) > RESTART_NS
     }
 
     /// ns since the epoch; 0 before the first batch.

@@ -133,7 +133,7 @@ fn flow_map(flows: u32, packets: u64, seconds: u64) {
         }
         let start = cpu_ns();
         for batch in &round {
-            map.inject(batch, &mut out);
+            map.inject(batch, &[], &mut out);
             reports += out.flows.len() as u64;
             out.clear();
         }

@@ -1,6 +1,8 @@
 //! Open flows, and what they report second by second.
 
+mod active;
 mod close;
+mod cold;
 mod config;
 mod index;
 mod key;
@@ -18,16 +20,19 @@ mod window;
 
 use std::hint::black_box;
 
-use messages::MetaPacket;
+use messages::{MetaPacket, Tunnel, TunnelType};
 
 use crate::direction::ServiceTable;
 use crate::perf::{IcmpFlow, PerfTick, TcpFlow};
 
-pub use config::{FlowMapConfig, Timeouts};
+use active::Active;
+use cold::Cold;
+pub use config::{FlowMapConfig, Report, Timeouts};
 use index::Index;
 use key::{Key, KeyHasher};
 use monotonic::Monotonic;
-use node::{Cold, Node};
+use node::Node;
+pub use observation::HostKind;
 pub use output::Output;
 use slab::Column;
 pub(crate) use slab::{NONE, Slab};
@@ -40,6 +45,10 @@ const SECOND_NS: u64 = 1_000_000_000;
 const LONGEST_TIMEOUT: u32 = 7200;
 /// Packets are never waited for longer than this, s.
 const LONGEST_DELAY: u64 = 600;
+/// Rows state seconds in 32 bits, which end in 2106: packets are not taken for later than this, time itself not for
+/// later than [`END_NS`], so that every flow still ends.
+const LATEST_NS: u64 = END_NS - 2 * (LONGEST_TIMEOUT as u64 + LONGEST_DELAY) * SECOND_NS;
+const END_NS: u64 = (u32::MAX as u64 - 2) * SECOND_NS;
 /// Packets handled together: as many cache misses at once as the processor can wait for.
 const BATCH: usize = 64;
 /// What a flow takes at most: itself, its transport state, unreported performance, its places in the lists.
@@ -64,6 +73,9 @@ pub struct FlowMap {
     icmp: Slab<IcmpFlow>,
     ticks: Slab<PerfTick>,
     index: Index,
+    /// Where flows stand by what they have to report.
+    active: Active,
+    /// Where flows stand by the earliest second that their timeout may lie in.
     wheel: Wheel,
     hasher: KeyHasher,
     services: ServiceTable,
@@ -76,6 +88,9 @@ pub struct FlowMap {
     window_s: u64,
     /// A packet from here on moves the window.
     moves_at_ns: u64,
+    /// How long a flow counts until it reports, s.
+    tick_s: u32,
+    host_kind: HostKind,
     /// Number of the next flow, and the thread's part of flow ids.
     counter: u32,
     thread: u8,
@@ -109,28 +124,57 @@ impl FlowMap {
             icmp: Slab::new(),
             ticks: Slab::new(),
             index: Index::new(),
+            active: Active::default(),
             wheel: Wheel::new(ahead),
             hasher: KeyHasher::new(cfg.hash_seed),
-            services: ServiceTable::new(cfg.hash_seed),
-            clock: Monotonic::new(),
+            services: ServiceTable::new(cfg.hash_seed, cfg.server_ports),
+            clock: Monotonic::new(cfg.step_back_ns),
             timeouts: seconds.map(|s| u64::from(s) * SECOND_NS),
             packet_delay_ns,
             flow_limit: (cfg.flow_limit as usize).min(by_memory),
             window_s: 0,
             moves_at_ns: 0,
+            tick_s: cfg.report.seconds(),
             counter: 0,
+            host_kind: cfg.host_kind,
             thread: cfg.thread,
             due: Vec::new(),
             trace: cfg.trace.then(TraceBook::default),
         }
     }
 
-    /// Takes in a batch of packets in the order of their capture; what becomes due is appended to `out`.
-    pub fn inject(&mut self, packets: &[MetaPacket], out: &mut Output) {
+    /// Takes in packets in the order of their capture and whatever becomes due by them: [`FlowMap::take_in`] and
+    /// [`FlowMap::advance`] as often as needed, with no limit to what is appended to `out`.
+    pub fn inject(&mut self, packets: &[MetaPacket], tunnels: &[Tunnel], out: &mut Output) {
+        let mut rest = packets;
+        loop {
+            let n = self.take_in(rest, tunnels, out);
+            rest = rest.get(n..).unwrap_or_default();
+            let Some(next) = rest.first() else { return };
+            self.advance(next.time_ns, usize::MAX, out);
+        }
+    }
+
+    /// Takes in packets in the order of their capture, up to the first that is so late that seconds end by it:
+    /// that one waits for [`FlowMap::advance`] with its time. Returns how many were taken in.
+    ///
+    /// [`MetaPacket::tunnel`] counts from 1 into `tunnels`. At most one report a packet is appended to `out`, two
+    /// where a packet opens another connection of the same ports.
+    pub fn take_in(
+        &mut self,
+        packets: &[MetaPacket],
+        tunnels: &[Tunnel],
+        out: &mut Output,
+    ) -> usize {
+        let mut taken = 0;
         let mut prepared = [Prepared::default(); BATCH];
         for batch in packets.chunks(BATCH) {
             for (p, to) in batch.iter().zip(&mut prepared) {
-                let (key, in_order) = Key::of(p);
+                let tunnel = (p.tunnel as usize)
+                    .checked_sub(1)
+                    .and_then(|at| tunnels.get(at))
+                    .map_or(TunnelType::None, |t| t.kind);
+                let (key, in_order) = Key::of(p, tunnel);
                 *to = Prepared {
                     key,
                     hash: self.hasher.hash(&key),
@@ -144,9 +188,13 @@ impl FlowMap {
             let nodes = prepared.iter().take(batch.len()).map(|to| to.guess);
             self.bring_near(nodes, batch.first().map_or(0, |p| second(p.time_ns)));
             for (p, at) in batch.iter().zip(&prepared) {
-                self.inject_one(p, at, out);
+                if !self.take_one(p, at, tunnels, out) {
+                    return taken;
+                }
+                taken += 1;
             }
         }
+        taken
     }
 
     /// Loads all that updating `nodes`, at most [`BATCH`] of them, will need.
@@ -164,24 +212,33 @@ impl FlowMap {
         }
         for id in nodes {
             // Those of an earlier second will be reported.
-            if self.nodes.get(id).is_some_and(|n| n.tick_s != now_s) {
-                touched ^= self.cold.get(id).map_or(0, |c| c.flow_id);
+            if self.nodes.get(id).is_some_and(|n| self.is_past(n, now_s)) {
+                touched ^= self.cold.get(id).map_or(0, Cold::touch);
             }
         }
         black_box(touched);
     }
 
-    fn inject_one(&mut self, p: &MetaPacket, at: &Prepared, out: &mut Output) {
-        let Some(time_ns) = self.clock.fix(p.interface, p.time_ns) else {
+    /// False: the packet moves the window and was left alone.
+    #[inline]
+    fn take_one(
+        &mut self,
+        p: &MetaPacket,
+        at: &Prepared,
+        tunnels: &[Tunnel],
+        out: &mut Output,
+    ) -> bool {
+        let Some(fixed) = self.clock.fix(p.interface, p.time_ns) else {
             out.retired += 1;
-            return;
+            return true;
         };
+        let time_ns = fixed.counts_ns.min(LATEST_NS);
         if time_ns >= self.moves_at_ns {
-            self.advance(time_ns, out);
+            return false;
         }
         if time_ns / SECOND_NS < self.window_s {
             out.dropped_before_window += 1;
-            return;
+            return true;
         }
         let found = self.index.find(at.hash, |id| {
             self.nodes
@@ -196,12 +253,16 @@ impl FlowMap {
                 }
                 if self.nodes.len() >= self.flow_limit {
                     out.dropped_flow_limit += 1;
-                    return;
+                    return true;
                 }
                 self.open(p, at, time_ns)
             }
         };
-        self.update(id, p, at.in_order, time_ns, out);
+        self.update(id, p, at.in_order, time_ns, fixed.sent_ns, out);
+        if (p.tunnel | p.real_port) != 0 || p.real_ip != 0 {
+            self.learn(id, p, at.in_order, tunnels);
+        }
+        true
     }
 
     fn open(&mut self, p: &MetaPacket, at: &Prepared, time_ns: u64) -> u32 {
@@ -219,7 +280,6 @@ impl FlowMap {
         let id = self.nodes.insert(node);
         self.cold.put(id, Cold::new(p, flow_id));
         self.index.insert(at.hash, id);
-        self.wheel.link(id, second(time_ns));
         id
     }
 
@@ -269,7 +329,11 @@ impl FlowMap {
             + self.tcp.memory()
             + self.icmp.memory()
             + self.ticks.memory();
-        stores + self.index.memory() + self.wheel.memory() + self.services.memory()
+        stores
+            + self.index.memory()
+            + self.active.memory()
+            + self.wheel.memory()
+            + self.services.memory()
     }
 }
 

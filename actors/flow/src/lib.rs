@@ -10,6 +10,7 @@ mod direction;
 mod flow_map;
 mod perf;
 
-pub use decode::{DecodeError, Decoder};
-pub use flow_map::{FlowMap, FlowMapConfig, Output, Timeouts};
+pub use decode::{DecodeError, Decoder, TunnelTypes};
+pub use direction::ServerPorts;
+pub use flow_map::{FlowMap, FlowMapConfig, HostKind, Output, Report, Timeouts};
 pub use perf::PerfTrace;

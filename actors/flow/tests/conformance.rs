@@ -13,8 +13,8 @@ mod common;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use flow::Output;
-use messages::L4Perf;
+use flow::{Decoder, Output, TunnelTypes};
+use messages::{Ip, L4Perf, Mac, MetaPacket, Tunnel, TunnelType};
 use serde_json::Value;
 
 struct Conformance {
@@ -210,6 +210,73 @@ fn flows(c: &mut Conformance) {
     }
 }
 
+/// Header of VXLAN-GPE's expectation: the peer puts an Ethernet header before an inner packet that has none, and
+/// counts from there.
+const MADE_UP_ETHERNET: u64 = 14;
+
+fn tunnels(c: &mut Conformance) {
+    for line in c.lines("tunnel.jsonl") {
+        let d: Value = serde_json::from_str(&line).unwrap();
+        let pcap = d["pcap"].as_str().unwrap();
+        let Ok(bytes) = std::fs::read(c.base.join("pcaps").join(pcap)) else {
+            c.skipped += 1;
+            continue;
+        };
+        let (link, frames) = common::read_pcap(&bytes);
+        for n in d["frames"].as_array().unwrap() {
+            let n = n.as_u64().unwrap();
+            let f = &frames[n as usize - 1];
+            let mut decoder = Decoder::with_tunnels(TunnelTypes::all());
+            let mut p = MetaPacket::default();
+            let decoded = decoder.decode(&f.data, link, f.wire_len, f.time_ns, n, &mut p);
+            let mut wrong: Vec<String> = decoded.err().iter().map(ToString::to_string).collect();
+            match decoder.take_tunnels().first() {
+                Some(t) => wrong.extend(differs(&d, t)),
+                None => wrong.push("no tunnel".to_owned()),
+            }
+            c.check(&format!("{pcap} frame {n}"), &wrong);
+        }
+    }
+}
+
+/// What of a tunnel is not as expected.
+fn differs(d: &Value, t: &Tunnel) -> Vec<String> {
+    let address = |ip: Ip| ip.to_addr(t.is_ipv6).to_string();
+    let low = |mac: Mac| format!("{:08x}", mac.0 & 0xffff_ffff);
+    let kind = d["tunnel"]
+        .as_str()
+        .unwrap()
+        .replace("VXLAN-GPE/NSH", "VXLAN-NSH");
+    let name = t.kind.name();
+    let is_kind = kind == name || kind.starts_with(&format!("{name} "));
+    let offset = u64::from(t.inner_offset);
+    let expected_offset = d["offset_from_l3"].as_u64().unwrap();
+    let has_made_up =
+        t.kind == TunnelType::VxlanNsh && offset == expected_offset + MADE_UP_ETHERNET;
+    [
+        (is_kind, format!("type {name}")),
+        (
+            d["src"] == address(t.src),
+            format!("src {}", address(t.src)),
+        ),
+        (
+            d["dst"] == address(t.dst),
+            format!("dst {}", address(t.dst)),
+        ),
+        (d["mac_src_low32"] == low(t.mac_src), low(t.mac_src)),
+        (d["mac_dst_low32"] == low(t.mac_dst), low(t.mac_dst)),
+        (d["id"] == t.id, format!("id {}", t.id)),
+        (d["tier"] == t.tier, format!("tier {}", t.tier)),
+        (
+            offset == expected_offset || has_made_up,
+            format!("offset {offset}"),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(right, found)| (!right).then_some(found))
+    .collect()
+}
+
 /// Every capture there is goes through without a panic, whatever it holds.
 fn all_captures(c: &mut Conformance) {
     let mut folders = vec![c.base.join("pcaps")];
@@ -258,6 +325,7 @@ fn what_others_measured_in_their_captures() {
     tcp_perf(&mut c);
     close_type(&mut c);
     udp_perf(&mut c);
+    tunnels(&mut c);
     flows(&mut c);
     all_captures(&mut c);
     conformance::record("l4", c.ran, c.skipped);

@@ -18,8 +18,8 @@ const LATER: u64 = T0 + 600 * SECOND;
 fn run(packets: &[MetaPacket]) -> Output {
     let mut map = FlowMap::new(FlowMapConfig::default());
     let mut out = Output::default();
-    map.inject(packets, &mut out);
-    map.advance(LATER, &mut out);
+    map.inject(packets, &[], &mut out);
+    map.advance(LATER, usize::MAX, &mut out);
     assert!(map.is_empty());
     out
 }
@@ -106,17 +106,17 @@ fn a_connection_reports_each_second_and_its_end() {
 fn a_second_is_reported_once_the_packet_delay_is_over() {
     let mut map = FlowMap::new(FlowMapConfig::default());
     let mut out = Output::default();
-    map.inject(&[udp(500 * MS, CLIENT, SERVER, 10)], &mut out);
+    map.inject(&[udp(500 * MS, CLIENT, SERVER, 10)], &[], &mut out);
     let before = T0 - SECOND;
     assert_eq!(
         map.watermark_ns(),
         before,
         "a packet of the second before would still be counted"
     );
-    map.advance(T0 + 2 * SECOND - 1, &mut out);
+    map.advance(T0 + 2 * SECOND - 1, usize::MAX, &mut out);
     assert!(out.flows.is_empty());
     assert_eq!(map.watermark_ns(), T0);
-    map.advance(T0 + 2 * SECOND, &mut out);
+    map.advance(T0 + 2 * SECOND, usize::MAX, &mut out);
     assert_eq!(out.flows.len(), 1);
     assert_eq!(map.watermark_ns(), T0 + SECOND);
     // One second of delay is fine, more is not.
@@ -124,7 +124,7 @@ fn a_second_is_reported_once_the_packet_delay_is_over() {
         interface: 9,
         ..udp(at, (5, 5), (6, 6), 1)
     };
-    map.inject(&[other(999 * MS), other(1000 * MS)], &mut out);
+    map.inject(&[other(999 * MS), other(1000 * MS)], &[], &mut out);
     assert_eq!(out.dropped_before_window, 1);
     assert_eq!(map.len(), 2);
 }
@@ -165,9 +165,10 @@ fn a_jump_of_years_is_one_turn() {
     let mut map = FlowMap::new(FlowMapConfig::default());
     let mut out = Output::default();
     let mut t = Tcp::new();
-    map.inject(&t.handshake(0), &mut out);
+    map.inject(&t.handshake(0), &[], &mut out);
     map.inject(
         &[udp(40 * 365 * 86400 * SECOND, (7, 7), (8, 8), 1)],
+        &[],
         &mut out,
     );
     assert_eq!(out.flows.len(), 2);
@@ -176,9 +177,9 @@ fn a_jump_of_years_is_one_turn() {
         300,
         "it ended at its own time, not at the end of the jump"
     );
-    map.advance(u64::MAX, &mut out);
+    map.advance(u64::MAX, usize::MAX, &mut out);
     assert!(map.is_empty());
-    map.inject(&[udp(0, CLIENT, SERVER, 1)], &mut out);
+    map.inject(&[udp(0, CLIENT, SERVER, 1)], &[], &mut out);
     assert_eq!((out.dropped_before_window, out.retired), (0, 1));
 }
 
@@ -192,18 +193,23 @@ fn flows_beyond_the_limit_are_dropped_and_counted() {
     let flow = |n: u16, at| udp(at, (1, n), SERVER, 1);
     map.inject(
         &[flow(1, 0), flow(2, 0), flow(3, 0), flow(1, 1), flow(4, 2)],
+        &[],
         &mut out,
     );
     assert_eq!((map.len(), out.dropped_flow_limit), (2, 2));
     // Room comes back when flows end.
-    map.inject(&[flow(3, 20 * SECOND)], &mut out);
+    map.inject(&[flow(3, 20 * SECOND)], &[], &mut out);
     assert_eq!((map.len(), out.dropped_flow_limit), (1, 2));
     let small = FlowMapConfig {
         memory_limit: 10_000,
         ..FlowMapConfig::default()
     };
     let mut map = FlowMap::new(small);
-    map.inject(&(0..1000).map(|n| flow(n, 0)).collect::<Vec<_>>(), &mut out);
+    map.inject(
+        &(0..1000).map(|n| flow(n, 0)).collect::<Vec<_>>(),
+        &[],
+        &mut out,
+    );
     assert!(
         (5..100).contains(&map.len()),
         "{} flows in 10 kB",
@@ -289,10 +295,10 @@ fn a_closed_connection_ends_while_others_go_on() {
         t.c(90 * SECOND, ACK, 0),
     ]);
     for p in packets {
-        map.inject(&[p], &mut out);
+        map.inject(&[p], &[], &mut out);
     }
     for n in 0..10 {
-        map.inject(&[udp((90 + n) * SECOND, (7, 7), (8, 8), 1)], &mut out);
+        map.inject(&[udp((90 + n) * SECOND, (7, 7), (8, 8), 1)], &[], &mut out);
         let closed = out
             .flows
             .iter()
@@ -336,9 +342,9 @@ fn the_end_of_all_traffic_reports_everything_once() {
     let mut map = FlowMap::new(FlowMapConfig::default());
     let mut out = Output::default();
     let mut t = Tcp::new();
-    map.inject(&t.handshake(0), &mut out);
-    map.inject(&[udp(100 * MS, (7, 7), (8, 8), 1)], &mut out);
-    map.finish(&mut out);
+    map.inject(&t.handshake(0), &[], &mut out);
+    map.inject(&[udp(100 * MS, (7, 7), (8, 8), 1)], &[], &mut out);
+    map.finish(usize::MAX, &mut out);
     assert!(map.is_empty());
     let ends: Vec<_> = out
         .flows
@@ -349,7 +355,7 @@ fn the_end_of_all_traffic_reports_everything_once() {
         ends,
         [(CloseType::Timeout, 30 * MS), (CloseType::Finish, 100 * MS)]
     );
-    map.finish(&mut out);
+    map.finish(usize::MAX, &mut out);
     assert_eq!(out.flows.len(), 2);
 }
 
@@ -468,6 +474,7 @@ fn interfaces_keep_their_flows_apart() {
     let mut map = FlowMap::new(FlowMapConfig::default());
     map.inject(
         &[p, MetaPacket { interface: 2, ..p }],
+        &[],
         &mut Output::default(),
     );
     assert_eq!(map.len(), 2);
@@ -491,9 +498,9 @@ fn the_same_packets_give_the_same_reports() {
     let mut map = FlowMap::new(FlowMapConfig::default());
     let mut out = Output::default();
     for p in packets.chunks(7) {
-        map.inject(p, &mut out);
+        map.inject(p, &[], &mut out);
     }
-    map.advance(LATER, &mut out);
+    map.advance(LATER, usize::MAX, &mut out);
     assert_eq!(out, whole);
 }
 
@@ -510,11 +517,11 @@ fn timeouts_can_be_set() {
         ..FlowMapConfig::default()
     });
     let mut out = Output::default();
-    map.inject(&Tcp::new().handshake(0), &mut out);
-    map.advance(T0 + 11 * SECOND, &mut out);
+    map.inject(&Tcp::new().handshake(0), &[], &mut out);
+    map.advance(T0 + 11 * SECOND, usize::MAX, &mut out);
     assert_eq!((map.len(), out.flows.len()), (0, 2));
-    map.inject(&[udp(20 * SECOND, CLIENT, SERVER, 1)], &mut out);
-    map.advance(T0 + 22 * SECOND, &mut out);
+    map.inject(&[udp(20 * SECOND, CLIENT, SERVER, 1)], &[], &mut out);
+    map.advance(T0 + 22 * SECOND, usize::MAX, &mut out);
     assert!(map.is_empty(), "no timeout is below a second");
 }
 
@@ -527,7 +534,7 @@ fn memory_stays_where_it_is_once_flows_come_and_go() {
         let packets: Vec<MetaPacket> = (0..5000)
             .map(|n| udp(round * 10 * SECOND, (round as u8, n), SERVER, 1))
             .collect();
-        map.inject(&packets, &mut out);
+        map.inject(&packets, &[], &mut out);
         if round == 1 {
             held = map.memory();
         }

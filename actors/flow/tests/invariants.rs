@@ -76,7 +76,7 @@ proptest! {
         let mut watermark = 0;
         for p in packets.chunks(9) {
             let before = out.flows.len();
-            map.inject(p, &mut out);
+            map.inject(p, &[], &mut out);
             prop_assert!(map.len() <= limit as usize);
             for f in &out.flows[before..] {
                 prop_assert!(u64::from(f.stat_time_s) >= (watermark / 1_000_000_000).min(u64::from(u32::MAX) - 1), "reported after its second was over");
@@ -85,9 +85,9 @@ proptest! {
             watermark = map.watermark_ns();
         }
         if by_end {
-            map.finish(&mut out);
+            map.finish(usize::MAX, &mut out);
         } else {
-            map.advance(u64::MAX, &mut out);
+            map.advance(u64::MAX, usize::MAX, &mut out);
         }
         prop_assert!(map.is_empty());
 
@@ -120,10 +120,10 @@ proptest! {
         for (data, time) in &frames {
             if decoder.decode(data, LinkType::Ethernet, 0, *time, 1, &mut p).is_ok() {
                 good += 1;
-                map.inject(&[p], &mut out);
+                map.inject(&[p], &[], &mut out);
             }
         }
-        map.finish(&mut out);
+        map.finish(usize::MAX, &mut out);
         let counted: u64 = out.flows.iter().flat_map(|f| &f.peers).map(|p| p.packets).sum();
         prop_assert_eq!(counted + out.dropped_before_window + out.retired, good);
     }

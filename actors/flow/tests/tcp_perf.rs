@@ -19,7 +19,7 @@ fn perf(packets: &[MetaPacket]) -> L4Perf {
         ..FlowMapConfig::default()
     });
     let mut out = Output::default();
-    map.inject(packets, &mut out);
+    map.inject(packets, &[], &mut out);
     let trace = out.trace.unwrap();
     assert_eq!(trace.len(), packets.len(), "a line a frame");
     trace.last().unwrap().perf
@@ -147,6 +147,7 @@ fn a_round_trip_of_half_a_minute_is_none() {
             t.s(MS, SYN | ACK, 0),
             t.c(30 * SECOND + 1, ACK, 0),
         ],
+        &[],
         &mut out,
     );
     let p = out.trace.unwrap().last().unwrap().perf;
@@ -354,8 +355,8 @@ fn a_keep_alive_is_no_loss_and_is_remembered() {
     assert_eq!(perf(&packets).retrans, [0, 0]);
     let mut map = FlowMap::new(FlowMapConfig::default());
     let mut out = Output::default();
-    map.inject(&packets, &mut out);
-    map.finish(&mut out);
+    map.inject(&packets, &[], &mut out);
+    map.finish(usize::MAX, &mut out);
     assert_eq!(
         (
             out.flows[0].last_keepalive_seq,

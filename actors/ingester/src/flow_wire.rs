@@ -28,14 +28,16 @@ struct Parts<'a> {
     start_ns: u64,
     end_ns: u64,
     duration_ns: u64,
-    tunnel: Tunnel,
+    tunnel: Tunnel<'a>,
 }
 
-/// The tunnel that was taken off: side 0 is the client's.
+/// The tunnel that was taken off: of each direction the source, then the destination.
 #[derive(Default)]
-struct Tunnel {
+struct Tunnel<'a> {
     tx_ip: [u32; 2],
     rx_ip: [u32; 2],
+    tx_ip6: [&'a [u8]; 2],
+    rx_ip6: [&'a [u8]; 2],
     tx_mac: [u32; 2],
     rx_mac: [u32; 2],
     is_ipv6: bool,
@@ -246,28 +248,53 @@ fn read_peer(mut r: Reader<'_>, end: &mut FlowEndRow) -> Result<Totals, Malforme
     Ok(t)
 }
 
-fn read_tunnel(
-    mut r: Reader<'_>,
+fn read_tunnel<'a>(
+    mut r: Reader<'a>,
     f: &mut L4FlowLogRow<'_>,
-    t: &mut Tunnel,
+    t: &mut Tunnel<'a>,
 ) -> Result<(), Malformed> {
-    integers! { r;
-        1 => t.tx_ip[0], u32;
-        2 => t.tx_ip[1], u32;
-        3 => t.rx_ip[0], u32;
-        4 => t.rx_ip[1], u32;
-        5 => t.tx_mac[0], u32;
-        6 => t.tx_mac[1], u32;
-        7 => t.rx_mac[0], u32;
-        8 => t.rx_mac[1], u32;
-        9 => f.tunnel_tx_id, u32;
-        10 => f.tunnel_rx_id, u32;
-        11 => f.tunnel_type, u16;
-        12 => f.tunnel_tier, byte;
-        13 => t.is_ipv6, flag;
+    while let Some(key) = r.key()? {
+        match key {
+            TUNNEL_TX_IP_0 => t.tx_ip[0] = r.u32()?,
+            TUNNEL_TX_IP_1 => t.tx_ip[1] = r.u32()?,
+            TUNNEL_RX_IP_0 => t.rx_ip[0] = r.u32()?,
+            TUNNEL_RX_IP_1 => t.rx_ip[1] = r.u32()?,
+            TUNNEL_TX_MAC_0 => t.tx_mac[0] = r.u32()?,
+            TUNNEL_TX_MAC_1 => t.tx_mac[1] = r.u32()?,
+            TUNNEL_RX_MAC_0 => t.rx_mac[0] = r.u32()?,
+            TUNNEL_RX_MAC_1 => t.rx_mac[1] = r.u32()?,
+            TUNNEL_TX_ID => f.tunnel_tx_id = r.u32()?,
+            TUNNEL_RX_ID => f.tunnel_rx_id = r.u32()?,
+            TUNNEL_TYPE => f.tunnel_type = r.u16()?,
+            TUNNEL_TIER => f.tunnel_tier = r.byte()?,
+            TUNNEL_IS_IPV6 => t.is_ipv6 = r.flag()?,
+            TUNNEL_TX_IP6_0 => t.tx_ip6[0] = r.bytes()?,
+            TUNNEL_TX_IP6_1 => t.tx_ip6[1] = r.bytes()?,
+            TUNNEL_RX_IP6_0 => t.rx_ip6[0] = r.bytes()?,
+            TUNNEL_RX_IP6_1 => t.rx_ip6[1] = r.bytes()?,
+            other => r.skip(other)?,
+        }
     }
     Ok(())
 }
+
+const TUNNEL_TX_IP_0: u32 = int(1);
+const TUNNEL_TX_IP_1: u32 = int(2);
+const TUNNEL_RX_IP_0: u32 = int(3);
+const TUNNEL_RX_IP_1: u32 = int(4);
+const TUNNEL_TX_MAC_0: u32 = int(5);
+const TUNNEL_TX_MAC_1: u32 = int(6);
+const TUNNEL_RX_MAC_0: u32 = int(7);
+const TUNNEL_RX_MAC_1: u32 = int(8);
+const TUNNEL_TX_ID: u32 = int(9);
+const TUNNEL_RX_ID: u32 = int(10);
+const TUNNEL_TYPE: u32 = int(11);
+const TUNNEL_TIER: u32 = int(12);
+const TUNNEL_IS_IPV6: u32 = int(13);
+const TUNNEL_TX_IP6_0: u32 = len(101);
+const TUNNEL_TX_IP6_1: u32 = len(102);
+const TUNNEL_RX_IP6_0: u32 = len(103);
+const TUNNEL_RX_IP6_1: u32 = len(104);
 
 /// Fills the columns that take more than one field of the message.
 fn finish(p: &Parts<'_>, f: &mut L4FlowLogRow<'_>) {
@@ -289,11 +316,15 @@ fn finish(p: &Parts<'_>, f: &mut L4FlowLogRow<'_>) {
     f.tunnel_is_ipv4 = !t.is_ipv6;
     for (side, end) in [&mut f.client, &mut f.server].into_iter().enumerate() {
         let of = |pair: [u32; 2]| pair.get(side).copied().unwrap_or_default();
+        let of6 = |pair: [&[u8]; 2]| ipv6(pair.get(side).copied().unwrap_or_default());
         if f.tunnel_is_ipv4 {
             end.tunnel_tx_ip4 = Ipv4Addr::from(of(t.tx_ip));
             end.tunnel_rx_ip4 = Ipv4Addr::from(of(t.rx_ip));
+        } else {
+            // Agents of others send 32 bits of each address, which name no host.
+            end.tunnel_tx_ip6 = of6(t.tx_ip6);
+            end.tunnel_rx_ip6 = of6(t.rx_ip6);
         }
-        // Of an IPv6 tunnel the wire has only 32 bits of each address, which name no host.
         end.tunnel_tx_mac = of(t.tx_mac);
         end.tunnel_rx_mac = of(t.rx_mac);
     }

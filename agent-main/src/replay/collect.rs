@@ -1,6 +1,6 @@
 //! Stages at the end of a replayed line: they keep what arrives, before it is sent or instead.
-use agent::{Batch, FlowBatch, OptionalOutlet};
-use messages::TaggedFlow;
+use agent::{Batch, FlowBatch, OptionalOutlet, PacketBatch};
+use messages::{TaggedFlow, Tunnel};
 use stage::{Cx, Mail, Outlet, Stage, StageError};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,7 +44,7 @@ impl<T> Collect<T> {
     }
 }
 
-impl<T: Copy + Send + 'static> Stage for Collect<T>
+impl<T: Clone + Send + 'static> Stage for Collect<T>
 where
     Batch<T>: Mail,
 {
@@ -59,9 +59,43 @@ where
     ) -> Result<(), StageError> {
         batch.iter().for_each(|item| (self.see)(item));
         if let Some(k) = &self.kept {
-            k.extend(batch.iter().copied());
+            k.extend(batch.iter().cloned());
         }
         out.emit_with(|| batch);
+        Ok(())
+    }
+}
+
+/// A tunnel that was taken off a frame.
+#[derive(Clone, Copy)]
+pub(crate) struct Opened {
+    /// Number of the frame in its file, from 1.
+    pub(crate) frame: u64,
+    pub(crate) tunnel: Tunnel,
+}
+
+/// Keeps the tunnels of the packets that pass on their way to a FlowGenerator.
+pub(crate) struct TunnelTee(pub(crate) Kept<Opened>);
+
+impl Stage for TunnelTee {
+    type In = PacketBatch;
+    type Out = Outlet<PacketBatch>;
+
+    fn handle(
+        &mut self,
+        batch: PacketBatch,
+        out: &mut Self::Out,
+        _: &Cx<'_>,
+    ) -> Result<(), StageError> {
+        let opened = batch.packets.iter().filter_map(|p| {
+            let at = usize::from(p.tunnel).checked_sub(1)?;
+            Some(Opened {
+                frame: p.frame,
+                tunnel: *batch.tunnels.get(at)?,
+            })
+        });
+        self.0.extend(opened);
+        out.emit(batch);
         Ok(())
     }
 }
@@ -79,7 +113,7 @@ impl Stage for Tee {
         out: &mut Self::Out,
         _: &Cx<'_>,
     ) -> Result<(), StageError> {
-        self.0.extend(batch.flows.iter().copied());
+        self.0.extend(batch.flows.iter().cloned());
         out.emit(batch);
         Ok(())
     }

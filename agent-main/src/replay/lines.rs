@@ -1,7 +1,10 @@
 //! The JSON lines of `replay`: an interface that stays as it is (docs/replay.md).
+mod tunnel;
+
 use flow::PerfTrace;
 use messages::{Document, FlowMeter, L4Perf, Latency, TaggedFlow, protocol};
 use serde_json::{Map, Value};
+pub(crate) use tunnel::tunnel;
 
 /// One line: its keys in the order they were put in.
 pub(crate) struct Line(Map<String, Value>);
@@ -90,6 +93,9 @@ pub(crate) fn flow(kind: &str, pcap: &str, f: &TaggedFlow) -> Line {
     l.put("eth_type", f.eth_type);
     if f.vlan != 0 {
         l.put("vlan", f.vlan);
+    }
+    if let Some(t) = f.extra.as_ref().and_then(|e| e.tunnel.as_ref()) {
+        l.put("tunnel", tunnel::of_flow(t));
     }
     l.put("start_time_us", f.start_ns / 1000);
     l.put("end_time_us", f.end_ns / 1000);

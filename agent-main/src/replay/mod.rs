@@ -2,12 +2,13 @@
 mod collect;
 mod lines;
 mod one_file;
+mod order;
 mod summary;
 mod table;
 
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, Decapsulate};
 use clap::{Args, ValueEnum};
-use one_file::{Sink, replay_file};
+use one_file::{Options, Sink, replay_file};
 use service::{Config, ConfigArgs};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -33,6 +34,9 @@ pub struct ReplayArgs {
     /// Send it with the times of the capture; otherwise it is shifted so that the last packet is now.
     #[arg(long, requires = "sink")]
     keep_time: bool,
+    /// Capture queues that share the packets, each with a Dispatcher and a FlowGenerator of its own, 1 to 16.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    queues: u32,
     /// Mask values as the product does by default. (No kind that is printed so far carries values.)
     #[arg(long)]
     obfuscate: bool,
@@ -56,6 +60,8 @@ pub enum Kind {
     TcpPerf,
     /// The running performance after every UDP frame.
     UdpPerf,
+    /// A frame that was decapsulated.
+    Tunnel,
     /// A metric document as it would be sent.
     Document,
     /// A line for the file.
@@ -70,6 +76,7 @@ impl Kind {
             Self::L4FlowLog => "l4_flow_log",
             Self::TcpPerf => "tcp_perf",
             Self::UdpPerf => "udp_perf",
+            Self::Tunnel => "tunnel",
             Self::Document => "document",
             Self::Summary => "summary",
         }
@@ -120,7 +127,13 @@ pub fn replay(args: &ReplayArgs) -> ExitCode {
     let mut good = true;
     for file in &args.files {
         let name = file.to_string_lossy();
-        match replay_file(file, &config, &args.emit, sink, !args.unmetered) {
+        let options = Options {
+            emit: &args.emit,
+            sink,
+            queues: args.queues,
+            metered: !args.unmetered,
+        };
+        match replay_file(file, &config, options) {
             Ok(replayed) => {
                 if print(args, &name, &replayed).is_err() {
                     // Whoever read us has seen enough.
@@ -155,7 +168,9 @@ fn configuration(args: &ReplayArgs) -> Result<AgentConfig, String> {
     }
     let mut c = AgentConfig::default();
     c.flow_log.l4_throttle = 0;
+    c.flow_log.aggregate_health_checks = false;
     c.capture.max_packets_per_second = 0;
+    c.capture.decapsulate = Decapsulate::ALL.to_vec();
     Ok(c)
 }
 

@@ -1,12 +1,15 @@
 //! One capture file through a pipeline of its own: its output does not depend on other files.
 use super::Kind;
-use super::collect::{Collect, Kept, Tee};
+use super::collect::{Collect, Kept, Opened, Tee, TunnelTee};
 use super::lines::{self, Line};
+use super::order;
 use super::summary::{Summary, Tally};
 use crate::config::AgentConfig;
+use crate::decapsulate;
 use crate::topology::{self, Ends, Mode, Taps};
 use agent::{
-    DispatcherConfig, FileSource, HostEnds, OptionalOutlet, PacketSource, Polled, ReplayedFile,
+    DispatcherConfig, FileSource, OptionalOutlet, PacketSource, Polled, QueuedFile,
+    QueuedFileSource, ReplayedFile,
 };
 use capture::{CaptureFile, FileError, RawPacket};
 use flow::PerfTrace;
@@ -18,13 +21,24 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Batches that wait for a printer.
-const QUEUE: usize = 64;
+const QUEUE: usize = 8;
 
 /// A server that gets the rows, too.
 #[derive(Clone, Copy)]
 pub(crate) struct Sink {
     pub(crate) server: SocketAddr,
     pub(crate) keep_time: bool,
+}
+
+/// How a file is replayed.
+#[derive(Clone, Copy)]
+pub(crate) struct Options<'a> {
+    /// What is to be shown.
+    pub(crate) emit: &'a [Kind],
+    pub(crate) sink: Option<Sink>,
+    /// Capture queues that share the packets.
+    pub(crate) queues: u32,
+    pub(crate) metered: bool,
 }
 
 /// What came out of a file.
@@ -36,6 +50,7 @@ pub(crate) struct Replayed {
     tagged_flows: Vec<TaggedFlow>,
     l4_flow_logs: Vec<TaggedFlow>,
     traces: Vec<PerfTrace>,
+    tunnels: Vec<Opened>,
     documents: Vec<Document>,
 }
 
@@ -55,6 +70,11 @@ impl Replayed {
                 .iter()
                 .filter_map(|t| lines::perf(kind.name(), name, t))
                 .collect(),
+            Kind::Tunnel => self
+                .tunnels
+                .iter()
+                .map(|t| lines::tunnel(name, t.frame, &t.tunnel))
+                .collect(),
             Kind::Document => self
                 .documents
                 .iter()
@@ -72,69 +92,86 @@ impl Replayed {
 pub(crate) fn replay_file(
     path: &Path,
     c: &AgentConfig,
-    emit: &[Kind],
-    sink: Option<Sink>,
-    metered: bool,
+    options: Options<'_>,
 ) -> Result<Replayed, String> {
-    let shift_ns = match sink {
+    let shift_ns = match options.sink {
         Some(s) if !s.keep_time => shift_to_now(path)?,
         _ => 0,
     };
     let file = ReplayedFile::new(CaptureFile::open(path).map_err(|e| e.to_string())?);
-    actix::System::new().block_on(run(file, shift_ns, c, emit, sink, metered))
+    actix::System::new().block_on(run(file, shift_ns, c, options))
 }
 
 async fn run(
     file: ReplayedFile,
     shift_ns: i64,
     c: &AgentConfig,
-    emit: &[Kind],
-    sink: Option<Sink>,
-    metered: bool,
+    options: Options<'_>,
 ) -> Result<Replayed, String> {
-    let wants = |kinds: &[Kind]| kinds.iter().any(|k| emit.contains(k));
+    let wants = |kinds: &[Kind]| kinds.iter().any(|k| options.emit.contains(k));
     let kept = Wanted {
         tagged_flows: wants(&[Kind::TaggedFlow]).then(Kept::default),
         l4_flow_logs: wants(&[Kind::L4FlowLog]).then(Kept::default),
         traces: wants(&[Kind::TcpPerf, Kind::UdpPerf]).then(Kept::default),
+        tunnels: wants(&[Kind::Tunnel]).then(Kept::default),
         documents: wants(&[Kind::Document]).then(Kept::default),
         tally: Tally::default(),
     };
     let mut w = Wiring::new(Clock::System, Supervision::default());
-    if !metered {
+    if !options.metered {
         w.unmetered();
     }
-    let ends = match sink {
-        None => printers(&mut w, &kept, None),
+    let ends = match options.sink {
+        None => printers(&mut w, c, &kept, None),
         Some(s) => {
             let senders = topology::senders(&mut w, c, s.server, true);
-            printers(&mut w, &kept, Some(&senders))
+            printers(&mut w, c, &kept, Some(&senders))
         }
     };
     let taps = taps(&mut w, &kept);
-    let source = file.clone();
-    let rate_cap = Some(c.capture.max_packets_per_second).filter(|n| *n > 0);
-    topology::agent(&mut w, c, Mode { live: false }, &ends, taps, move || {
-        let config = DispatcherConfig {
-            live: false,
-            rate_cap,
-            host_ends: HostEnds::default(),
-        };
-        (
-            config,
-            Shifted {
-                file: FileSource::new(&source),
-                shift_ns,
-            },
-        )
-    });
+    let mode = Mode { live: false };
+    let queues = options.queues;
+    if queues == 1 {
+        let config = dispatcher(c, 0, 1);
+        let source = file.clone();
+        topology::agent(&mut w, c, mode, queues, &ends, taps, move |_| {
+            (
+                config.clone(),
+                Shifted::new(FileSource::new(&source), shift_ns),
+            )
+        });
+    } else {
+        let source = QueuedFile::new(&file, queues);
+        let configs: Vec<_> = (0..queues).map(|q| dispatcher(c, q, queues)).collect();
+        topology::agent(&mut w, c, mode, queues, &ends, taps, move |queue| {
+            let config = configs.get(queue as usize).cloned().unwrap_or_default();
+            let source = QueuedFileSource::new(&source, queue);
+            (config, Shifted::new(source, shift_ns))
+        });
+    }
     drop(ends);
-    // One thread: the same file gives the same lines in the same order.
-    let pipeline = w.run_here().map_err(|e| e.to_string())?;
+    let pipeline = if queues == 1 {
+        // One thread: the same file gives the same lines in the same order.
+        w.run_here()
+    } else {
+        w.run()
+    };
+    let pipeline = pipeline.map_err(|e| e.to_string())?;
     if let Verdict::Failed { stage, cause } = pipeline.ended().await {
         return Err(format!("stage {stage} cannot be kept alive: {cause}"));
     }
-    Ok(kept.replayed(&file, &pipeline, c.agent.id))
+    Ok(kept.replayed(&file, &pipeline, c.agent.id, queues))
+}
+
+/// What the Dispatcher of a queue is made with.
+fn dispatcher(c: &AgentConfig, queue: u32, queues: u32) -> DispatcherConfig {
+    let rate_cap = Some(c.capture.max_packets_per_second).filter(|n| *n > 0);
+    DispatcherConfig {
+        live: false,
+        rate_cap: rate_cap.map(|n| topology::part(n, queue, queues)),
+        tunnels: decapsulate::types(&c.capture.decapsulate),
+        ..DispatcherConfig::default()
+    }
 }
 
 /// What is kept of the line's output.
@@ -142,24 +179,41 @@ struct Wanted {
     tagged_flows: Option<Kept<TaggedFlow>>,
     l4_flow_logs: Option<Kept<TaggedFlow>>,
     traces: Option<Kept<PerfTrace>>,
+    tunnels: Option<Kept<Opened>>,
     documents: Option<Kept<Document>>,
     tally: Tally,
 }
 
 impl Wanted {
-    fn replayed(self, file: &ReplayedFile, pipeline: &Pipeline, agent_id: u16) -> Replayed {
-        let mut documents = take(self.documents);
-        // Both collectors feed one mailbox: the order between them is no one's.
-        documents.sort_by_key(|d| (d.time_s, d.interval, d.tag.is_edge()));
-        Replayed {
+    fn replayed(
+        self,
+        file: &ReplayedFile,
+        pipeline: &Pipeline,
+        agent_id: u16,
+        queues: u32,
+    ) -> Replayed {
+        let mut r = Replayed {
             summary: Summary::new(file, &self.tally, &pipeline.topology().snapshot()),
             damage: file.take_damage(),
             agent_id,
             tagged_flows: take(self.tagged_flows),
             l4_flow_logs: take(self.l4_flow_logs),
             traces: take(self.traces),
-            documents,
+            tunnels: take(self.tunnels),
+            documents: take(self.documents),
+        };
+        // Both collectors feed one mailbox: the order between them is no one's.
+        r.documents
+            .sort_by_key(|d| (d.time_s, d.interval, d.tag.is_edge()));
+        if queues > 1 {
+            // Nor is that between queues.
+            r.tagged_flows.sort_by_cached_key(order::of_report);
+            r.l4_flow_logs.sort_by_cached_key(order::of_log);
+            r.traces.sort_by_key(|t| t.frame);
+            r.tunnels.sort_by_key(|t| t.frame);
+            r.documents.sort_by_cached_key(order::of_document);
         }
+        r
     }
 }
 
@@ -168,7 +222,7 @@ fn take<T>(k: Option<Kept<T>>) -> Vec<T> {
 }
 
 /// The end of the line: keeps and counts what comes, and hands it on to the senders if there are any.
-fn printers(w: &mut Wiring, kept: &Wanted, senders: Option<&Ends>) -> Ends {
+fn printers(w: &mut Wiring, c: &AgentConfig, kept: &Wanted, senders: Option<&Ends>) -> Ends {
     w.group("replay");
     w.arbiter("replay");
     let to_sender = senders.map(|s| Outlet::new(&s.l4_flow_log, "L4FlowLog(TaggedFlow)"));
@@ -183,18 +237,21 @@ fn printers(w: &mut Wiring, kept: &Wanted, senders: Option<&Ends>) -> Ends {
             Collect::new(k.clone(), Arc::new(move |f: &TaggedFlow| tally.flow_log(f)))
         },
     );
-    let to_sender = senders.map(|s| Outlet::new(&s.metrics, "Metrics(Document)"));
+    let to_sender = senders.and_then(|s| s.metrics.as_ref());
+    let to_sender = to_sender.map(|p| Outlet::new(p, "Metrics(Document)"));
     let (k, tally) = (kept.documents.clone(), kept.tally.clone());
-    let metrics = w.stage(
-        "replay.document",
-        block(QUEUE),
-        None,
-        to_sender.into(),
-        move || {
-            let tally = tally.clone();
-            Collect::new(k.clone(), Arc::new(move |_: &Document| tally.document()))
-        },
-    );
+    let metrics = c.flow_metrics.enabled.then(|| {
+        w.stage(
+            "replay.document",
+            block(QUEUE),
+            None,
+            to_sender.into(),
+            move || {
+                let tally = tally.clone();
+                Collect::new(k.clone(), Arc::new(move |_: &Document| tally.document()))
+            },
+        )
+    });
     Ends {
         metrics,
         l4_flow_log,
@@ -221,7 +278,19 @@ fn taps(w: &mut Wiring, kept: &Wanted) -> Taps {
             })
         })
     });
-    Taps { tagged_flow, trace }
+    let packets = kept.tunnels.clone().map(|k| -> topology::PacketTap {
+        Box::new(move |w, queue, next| {
+            let out = Outlet::new(&next, "MetaPacket");
+            let k = k.clone();
+            let name = format!("replay.tunnel.{queue}");
+            w.stage(&name, block(QUEUE), None, out, move || TunnelTee(k.clone()))
+        })
+    });
+    Taps {
+        packets,
+        tagged_flow,
+        trace,
+    }
 }
 
 /// How far the file must be moved for its last packet to be now, ns.
@@ -238,12 +307,18 @@ fn shift_to_now(path: &Path) -> Result<i64, String> {
 }
 
 /// A file whose packets come at other times.
-struct Shifted {
-    file: FileSource,
+struct Shifted<S> {
+    source: S,
     shift_ns: i64,
 }
 
-impl PacketSource for Shifted {
+impl<S> Shifted<S> {
+    const fn new(source: S, shift_ns: i64) -> Self {
+        Self { source, shift_ns }
+    }
+}
+
+impl<S: PacketSource> PacketSource for Shifted<S> {
     fn poll(
         &mut self,
         most: usize,
@@ -251,12 +326,19 @@ impl PacketSource for Shifted {
         take: &mut dyn FnMut(&RawPacket<'_>, u64),
     ) -> Result<Polled, StageError> {
         let shift_ns = self.shift_ns;
-        self.file.poll(most, now, &mut |raw, frame| {
+        self.source.poll(most, now, &mut |raw, frame| {
             let moved = RawPacket {
                 time_ns: raw.time_ns.saturating_add_signed(shift_ns),
                 ..*raw
             };
             take(&moved, frame);
         })
+    }
+
+    fn time_ns(&self) -> u64 {
+        match self.source.time_ns() {
+            0 => 0,
+            ns => ns.saturating_add_signed(self.shift_ns),
+        }
     }
 }

@@ -40,6 +40,7 @@ const fn columns(kind: Kind) -> &'static [&'static str] {
             "zero_win_rx",
         ],
         Kind::UdpPerf => &["frame", "flow_id", "art_sum_us", "art_max_us", "art_count"],
+        Kind::Tunnel => &["frame", "type", "tier", "id", "src", "dst", "inner_offset"],
         Kind::Document => &[
             "time_s",
             "interval",

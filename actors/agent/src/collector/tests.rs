@@ -57,7 +57,7 @@ impl Bench {
     }
 
     fn give(&mut self, b: AccumulatedBatch) -> Vec<Document> {
-        self.stage.handle(b, &mut self.out, &self.cx.cx()).unwrap();
+        stage::testing::handle(&mut self.stage, b, &mut self.out, &self.cx.cx()).unwrap();
         flush(&mut self.out);
         taken(&self.inbox)
             .iter()

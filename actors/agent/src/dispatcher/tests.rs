@@ -7,6 +7,8 @@ use stage::{Inbox, NodeKind, block};
 use std::collections::VecDeque;
 use std::io::Cursor;
 
+mod tunnels;
+
 const MS: u64 = 1_000_000;
 const OURS: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const THEIRS: [u8; 6] = [2, 0, 0, 0, 0, 2];

@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::T0;
 use messages::{Ip, MetaPacket, eth_type, packet_flags, tcp_flags};
 use stage::Inbox;
-use stage::testing::{TestCx, assert_stage_contract, flush, held_by, probe, taken};
+use stage::testing::{TestCx, assert_stage_contract, flush, handle, held_by, probe, taken};
 
 struct Bench {
     stage: FlowGenerator,
@@ -29,7 +29,7 @@ impl Bench {
     }
 
     fn give(&mut self, b: PacketBatch) -> Vec<FlowBatch> {
-        self.stage.handle(b, &mut self.out, &self.cx.cx()).unwrap();
+        handle(&mut self.stage, b, &mut self.out, &self.cx.cx()).unwrap();
         flush(&mut self.out);
         taken(&self.flows)
     }
@@ -64,6 +64,7 @@ fn batch(time_ns: u64, packets: Vec<MetaPacket>) -> PacketBatch {
     PacketBatch {
         time_ns,
         packets: packets.into(),
+        tunnels: vec![],
     }
 }
 
@@ -153,11 +154,11 @@ fn what_is_not_counted_is_counted() {
 fn draining_ends_every_flow() {
     let mut b = Bench::new(FlowMapConfig::default());
     b.give(batch(at(0), (0..7).map(|n| udp(n, at(0))).collect()));
-    b.stage.drain(&mut b.out, &b.cx.cx()).unwrap();
+    stage::testing::drain(&mut b.stage, &mut b.out, &b.cx.cx()).unwrap();
     flush(&mut b.out);
     let out = taken(&b.flows);
     assert_eq!(out.last().unwrap().watermark_ns, u64::MAX);
-    let flows: Vec<TaggedFlow> = out.iter().flat_map(|m| m.flows.iter().copied()).collect();
+    let flows: Vec<TaggedFlow> = out.iter().flat_map(|m| m.flows.iter().cloned()).collect();
     assert_eq!(flows.iter().filter(|f| !f.close_type.is_open()).count(), 7);
     assert_eq!(flows.iter().map(|f| f.peers[0].packets).sum::<u64>(), 7);
     assert_eq!(held_by(&b.stage).total(), 0);

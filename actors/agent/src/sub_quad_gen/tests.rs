@@ -3,7 +3,7 @@ use crate::testing::{T0, any_flow, flow, later};
 use messages::{CloseType, FlowMeter};
 use proptest::prelude::*;
 use stage::Inbox;
-use stage::testing::{TestCx, assert_stage_contract, flush, held_by, probe, taken};
+use stage::testing::{TestCx, assert_stage_contract, flush, handle, held_by, probe, taken};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -37,18 +37,17 @@ impl Bench {
 
     fn give(&mut self, watermark_ns: u64, flows: Vec<TaggedFlow>) -> Vec<AccumulatedBatch> {
         let msg = FlowBatch {
+            queue: 0,
             watermark_ns,
             flows: Arc::new(flows.into()),
         };
-        self.stage
-            .handle(msg, &mut self.out, &self.cx.cx())
-            .unwrap();
+        handle(&mut self.stage, msg, &mut self.out, &self.cx.cx()).unwrap();
         flush(&mut self.out);
         taken(&self.inbox)
     }
 
     fn drain(&mut self) -> Vec<AccumulatedBatch> {
-        self.stage.drain(&mut self.out, &self.cx.cx()).unwrap();
+        stage::testing::drain(&mut self.stage, &mut self.out, &self.cx.cx()).unwrap();
         flush(&mut self.out);
         taken(&self.inbox)
     }
@@ -65,6 +64,7 @@ fn at(s: u64) -> u64 {
 
 fn batch(watermark_s: u64, flows: Vec<TaggedFlow>) -> FlowBatch {
     FlowBatch {
+        queue: 0,
         watermark_ns: at(watermark_s),
         flows: Arc::new(flows.into()),
     }
@@ -242,7 +242,14 @@ fn load_counts_connections_over_windows() {
     };
     b.give(
         at(0),
-        vec![f, g, short, ended(&f, 3), ended(&g, 3), later(&f, 4)],
+        vec![
+            f.clone(),
+            g.clone(),
+            short,
+            ended(&f, 3),
+            ended(&g, 3),
+            later(&f, 4),
+        ],
     );
     assert_eq!(load(b.give(at(5), vec![])), [2, 3, 2, 1]);
 }
@@ -300,7 +307,7 @@ proptest! {
         let mut b = Bench::new(SubQuadGenConfig::new(interval));
         let mut got = vec![];
         for n in (0..reports.len()).step_by(step) {
-            let now: Vec<TaggedFlow> = reports[n..].iter().take(step).map(|(f, _)| *f).collect();
+            let now: Vec<TaggedFlow> = reports[n..].iter().take(step).map(|(f, _)| f.clone()).collect();
             let promise = reports[n..].iter().skip(step).map(|(f, _)| f.stat_time_s).min().unwrap_or(u32::MAX);
             got.extend(b.give(u64::from(promise) * NANOS, now));
         }

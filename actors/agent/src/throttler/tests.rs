@@ -27,9 +27,8 @@ impl Bench {
     }
 
     fn give(&mut self, s: u32, flows: Vec<TaggedFlow>) -> Vec<u64> {
-        self.stage
-            .handle(batch(s, flows), &mut self.out, &self.cx.cx())
-            .unwrap();
+        let msg = batch(s, flows);
+        stage::testing::handle(&mut self.stage, msg, &mut self.out, &self.cx.cx()).unwrap();
         self.ids()
     }
 

@@ -11,6 +11,12 @@ pub enum DecodeError {
     VlanTagCut,
     /// More VLAN tags in a row than any network stacks.
     TooManyVlanTags,
+    /// Fewer bytes than a PPP or PPP over Ethernet header.
+    PppHeaderCut,
+    /// An MPLS label stack without its end.
+    MplsLabelCut,
+    /// More MPLS labels than any network stacks.
+    TooManyMplsLabels,
     /// Fewer bytes than an IPv4 header with its options.
     Ipv4HeaderCut,
     /// The version field is not 4 where IPv4 was announced.
@@ -43,11 +49,14 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// Every reason, in the order of their numbers: for a counter each.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::UnsupportedLink,
         Self::LinkHeaderCut,
         Self::VlanTagCut,
         Self::TooManyVlanTags,
+        Self::PppHeaderCut,
+        Self::MplsLabelCut,
+        Self::TooManyMplsLabels,
         Self::Ipv4HeaderCut,
         Self::NotIpv4,
         Self::Ipv4HeaderLength,
@@ -72,6 +81,9 @@ impl DecodeError {
             Self::LinkHeaderCut => "link_header_cut",
             Self::VlanTagCut => "vlan_tag_cut",
             Self::TooManyVlanTags => "too_many_vlan_tags",
+            Self::PppHeaderCut => "ppp_header_cut",
+            Self::MplsLabelCut => "mpls_label_cut",
+            Self::TooManyMplsLabels => "too_many_mpls_labels",
             Self::Ipv4HeaderCut => "ipv4_header_cut",
             Self::NotIpv4 => "not_ipv4",
             Self::Ipv4HeaderLength => "ipv4_header_length",
@@ -97,6 +109,9 @@ impl fmt::Display for DecodeError {
             Self::LinkHeaderCut => "frame ends within its link header",
             Self::VlanTagCut => "frame ends within a VLAN tag",
             Self::TooManyVlanTags => "frame has too many VLAN tags",
+            Self::PppHeaderCut => "frame ends within its PPP header",
+            Self::MplsLabelCut => "frame ends within its MPLS labels",
+            Self::TooManyMplsLabels => "frame has too many MPLS labels",
             Self::Ipv4HeaderCut => "packet ends within its IPv4 header",
             Self::NotIpv4 => "IPv4 announced, but the version field is not 4",
             Self::Ipv4HeaderLength => "IPv4 header length is below 20 bytes",

@@ -1,11 +1,9 @@
 use messages::{LinkType, Mac, MetaPacket, eth_type, packet_flags};
 
-use super::DecodeError;
+use super::{DecodeError, layers, ppp, wifi};
 
-/// Networks stack two tags (802.1ad); a frame with more than this many is an attack or garbage.
-const MAX_VLAN_TAGS: usize = 4;
 /// Both ends of a loopback frame are this host.
-const BOTH_ENDS: u16 = packet_flags::L2_END_SRC
+pub(super) const BOTH_ENDS: u16 = packet_flags::L2_END_SRC
     | packet_flags::L2_END_DST
     | packet_flags::L3_END_SRC
     | packet_flags::L3_END_DST;
@@ -13,7 +11,7 @@ const BOTH_ENDS: u16 = packet_flags::L2_END_SRC
 const ARPHRD_LOOPBACK: u16 = 772;
 
 /// Reads the link header and returns what follows it.
-#[inline]
+#[inline(always)]
 pub(super) fn decode<'a>(
     data: &'a [u8],
     link: LinkType,
@@ -36,11 +34,17 @@ pub(super) fn decode<'a>(
             out.flags |= BOTH_ENDS;
             Ok(rest)
         }
-        _ => Err(DecodeError::UnsupportedLink),
+        LinkType::Ppp => ppp::ppp(data, out),
+        LinkType::PppEther => layers::after(eth_type::PPPOE, data, out),
+        LinkType::CiscoHdlc => ppp::cisco_hdlc(data, out),
+        LinkType::Mpls => layers::after(eth_type::MPLS, data, out),
+        LinkType::Wifi => wifi::frame(data, false, out),
+        LinkType::WifiRadiotap => wifi::radiotap(data, out),
+        LinkType::Other(_) => Err(DecodeError::UnsupportedLink),
     }
 }
 
-fn version_of(packet: &[u8]) -> Result<u16, DecodeError> {
+pub(super) fn version_of(packet: &[u8]) -> Result<u16, DecodeError> {
     match packet.first().map(|b| b >> 4) {
         Some(4) => Ok(eth_type::IPV4),
         Some(6) => Ok(eth_type::IPV6),
@@ -49,8 +53,8 @@ fn version_of(packet: &[u8]) -> Result<u16, DecodeError> {
     }
 }
 
-#[inline]
-fn ethernet<'a>(data: &'a [u8], out: &mut MetaPacket) -> Result<&'a [u8], DecodeError> {
+#[inline(always)]
+pub(super) fn ethernet<'a>(data: &'a [u8], out: &mut MetaPacket) -> Result<&'a [u8], DecodeError> {
     let (h, rest) = data
         .split_first_chunk::<14>()
         .ok_or(DecodeError::LinkHeaderCut)?;
@@ -59,7 +63,7 @@ fn ethernet<'a>(data: &'a [u8], out: &mut MetaPacket) -> Result<&'a [u8], Decode
     if out.mac_src == Mac(0) && out.mac_dst == Mac(0) {
         out.flags |= BOTH_ENDS;
     }
-    tagged(u16::from_be_bytes([h[12], h[13]]), rest, out)
+    layers::after(u16::from_be_bytes([h[12], h[13]]), rest, out)
 }
 
 /// `LINKTYPE_LINUX_SLL`: packet type, ARPHRD type, address length, address, protocol.
@@ -73,7 +77,7 @@ fn cooked_v1<'a>(data: &'a [u8], out: &mut MetaPacket) -> Result<&'a [u8], Decod
     if u16::from_be_bytes([h[2], h[3]]) == ARPHRD_LOOPBACK {
         out.flags |= BOTH_ENDS;
     }
-    tagged(u16::from_be_bytes([h[14], h[15]]), rest, out)
+    layers::after(u16::from_be_bytes([h[14], h[15]]), rest, out)
 }
 
 /// `LINKTYPE_LINUX_SLL2`: protocol, reserved, interface index, ARPHRD type, packet type, address length, address.
@@ -88,31 +92,5 @@ fn cooked_v2<'a>(data: &'a [u8], out: &mut MetaPacket) -> Result<&'a [u8], Decod
     if u16::from_be_bytes([h[8], h[9]]) == ARPHRD_LOOPBACK {
         out.flags |= BOTH_ENDS;
     }
-    tagged(u16::from_be_bytes([h[0], h[1]]), rest, out)
-}
-
-/// Steps over VLAN tags; the innermost one's id is kept.
-#[inline]
-fn tagged<'a>(
-    mut kind: u16,
-    mut rest: &'a [u8],
-    out: &mut MetaPacket,
-) -> Result<&'a [u8], DecodeError> {
-    let mut tags = 0;
-    // 802.1Q, 802.1ad, and the two numbers used before 802.1ad.
-    while matches!(kind, 0x8100 | 0x88a8 | 0x9100 | 0x9200) {
-        tags += 1;
-        if tags > MAX_VLAN_TAGS {
-            return Err(DecodeError::TooManyVlanTags);
-        }
-        let (h, after) = rest
-            .split_first_chunk::<4>()
-            .ok_or(DecodeError::VlanTagCut)?;
-        out.vlan = u16::from_be_bytes([h[0], h[1]]) & 0x0fff;
-        kind = u16::from_be_bytes([h[2], h[3]]);
-        rest = after;
-    }
-    // Below 0x600 it is the length of an 802.3 frame (IEEE 802.3, 3.2.6), not a type.
-    out.eth_type = if kind < 0x600 { 0 } else { kind };
-    Ok(rest)
+    layers::after(u16::from_be_bytes([h[0], h[1]]), rest, out)
 }

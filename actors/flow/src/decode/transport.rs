@@ -1,12 +1,9 @@
 use messages::{MetaPacket, packet_flags, protocol};
 
-use super::DecodeError;
-
-/// RFC 7323, 2.3: a larger shift is taken as 14.
-const MAX_WINDOW_SCALE: u8 = 14;
+use super::{DecodeError, tcp_options};
 
 /// RFC 9293, 3.1. `segment` is the length of header and data by the IP header.
-#[inline]
+#[inline(always)]
 pub(super) fn tcp(rest: &[u8], segment: u32, out: &mut MetaPacket) -> Result<(), DecodeError> {
     let h = rest.first_chunk::<20>().ok_or(DecodeError::TcpHeaderCut)?;
     let header = usize::from(h[12] >> 4) * 4;
@@ -23,37 +20,12 @@ pub(super) fn tcp(rest: &[u8], segment: u32, out: &mut MetaPacket) -> Result<(),
     out.tcp_flags = h[13];
     out.window = u16::from_be_bytes([h[14], h[15]]);
     out.flags |= packet_flags::L4_HEADER;
-    // Only SYN segments carry the scale; the timestamps of all the others are not worth a walk.
-    if out.tcp_flags & messages::tcp_flags::SYN != 0 {
-        // Options that were not captured are not there.
-        let end = header.min(rest.len());
-        options(rest.get(20..end).unwrap_or_default(), out);
-    }
+    tcp_options::read(rest, header, out);
     Ok(())
 }
 
-/// RFC 9293, 3.2: kind, length, value; a broken length ends the walk.
-fn options(mut rest: &[u8], out: &mut MetaPacket) {
-    loop {
-        match *rest {
-            [1, ref after @ ..] => rest = after,
-            [3, 3, shift, ref after @ ..] => {
-                out.window_scale = shift.min(MAX_WINDOW_SCALE);
-                out.flags |= packet_flags::WINDOW_SCALE;
-                rest = after;
-            }
-            // 0 ends the list.
-            [kind, len, ..] if kind != 0 && len >= 2 => match rest.get(usize::from(len)..) {
-                Some(after) => rest = after,
-                None => return,
-            },
-            _ => return,
-        }
-    }
-}
-
 /// RFC 768.
-#[inline]
+#[inline(always)]
 pub(super) fn udp(rest: &[u8], datagram: u32, out: &mut MetaPacket) -> Result<(), DecodeError> {
     let h = rest.first_chunk::<8>().ok_or(DecodeError::UdpHeaderCut)?;
     out.port_src = u16::from_be_bytes([h[0], h[1]]);

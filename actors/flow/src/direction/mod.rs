@@ -1,9 +1,11 @@
 //! Which end of a flow is the client: told by the handshake where it was seen, else by what is known of both ends.
 
+mod server_ports;
 mod service_table;
 
 use messages::{Ip, MetaPacket, protocol, tcp_flags};
 
+pub use server_ports::ServerPorts;
 pub(crate) use service_table::{CERTAIN, COUNTED_MAX, ServiceTable};
 
 /// Scores this close say nothing; the ports then decide.
@@ -35,8 +37,11 @@ impl Scores {
 /// By a packet that opens a flow, or any with SYN.
 pub(crate) fn of_packet(p: &MetaPacket, first: bool, table: &mut ServiceTable) -> Scores {
     let (src, dst) = ((p.ip_src, p.port_src), (p.ip_dst, p.port_dst));
-    if p.protocol == protocol::TCP && p.tcp_flags & tcp_flags::SYN != 0 {
-        if p.tcp_flags & tcp_flags::ACK != 0 {
+    let is_syn = p.tcp_flags & tcp_flags::SYN != 0;
+    // Load balancers tell servers the address of the client, never the other way round.
+    let tells_client = first && p.real_ip != 0;
+    if p.protocol == protocol::TCP && (is_syn || tells_client) {
+        if is_syn && p.tcp_flags & tcp_flags::ACK != 0 {
             table.put(src.0, src.1, CERTAIN);
             table.put(dst.0, dst.1, 0);
             return Scores {
@@ -61,7 +66,9 @@ pub(crate) fn of_packet(p: &MetaPacket, first: bool, table: &mut ServiceTable) -
         let (s, d) = (table.get(src.0, src.1), table.get(dst.0, dst.1));
         if s != CERTAIN && d != CERTAIN {
             // Who speaks first is more often the client.
-            table.put(src.0, src.1, s.saturating_sub(1));
+            if s <= COUNTED_MAX {
+                table.put(src.0, src.1, s.saturating_sub(1));
+            }
             if d < COUNTED_MAX {
                 table.put(dst.0, dst.1, d + 1);
             }
@@ -72,7 +79,7 @@ pub(crate) fn of_packet(p: &MetaPacket, first: bool, table: &mut ServiceTable) -
 
 /// By what is known of both ends now.
 pub(crate) fn of_ends(src: End, dst: End, table: &mut ServiceTable) -> Scores {
-    let (s, d) = (table.get(src.0, src.1), table.get(dst.0, dst.1));
+    let (s, d) = (table.score(src.0, src.1), table.score(dst.0, dst.1));
     let (s, d) = by_ports(s, d, src.1, dst.1);
     Scores {
         src: s,
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn who_accepts_is_the_server_from_then_on() {
-        let mut t = ServiceTable::new(0);
+        let mut t = ServiceTable::new(0, ServerPorts::default());
         let s = of_packet(
             &packet(2, 1, (9999, 1111), tcp_flags::SYN | tcp_flags::ACK),
             true,
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn syn_makes_the_receiver_likelier() {
-        let mut t = ServiceTable::new(0);
+        let mut t = ServiceTable::new(0, ServerPorts::default());
         for n in 1..=3 {
             let s = of_packet(
                 &packet(1, 2, (40000 + u16::from(n), 8000), tcp_flags::SYN),
@@ -179,7 +186,7 @@ mod tests {
             ((50000, 50001), true),
             ((20033, 20033), true),
         ] {
-            let mut t = ServiceTable::new(0);
+            let mut t = ServiceTable::new(0, ServerPorts::default());
             let p = MetaPacket {
                 protocol: protocol::UDP,
                 ..packet(1, 2, ports, 0)
@@ -193,8 +200,98 @@ mod tests {
     }
 
     #[test]
+    fn ipv6_is_judged_as_ipv4() {
+        for (ports, to_server) in [((8080, 50000), false), ((50000, 8080), true)] {
+            let mut t = ServiceTable::new(0, ServerPorts::default());
+            let ip = |n: u8| Ip::v6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n]);
+            let p = MetaPacket {
+                ip_src: ip(1),
+                ip_dst: ip(2),
+                eth_type: eth_type::IPV6,
+                flags: messages::packet_flags::IPV6,
+                ..packet(1, 2, ports, tcp_flags::ACK)
+            };
+            assert_eq!(
+                of_packet(&p, true, &mut t).to_server(),
+                to_server,
+                "{ports:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_configured_port_is_the_servers() {
+        let ports = ServerPorts::first_of(&[50_000]);
+        let mut t = ServiceTable::new(0, ports);
+        let from_server = packet(1, 2, (50_000, 8080), tcp_flags::ACK);
+        let s = of_packet(&from_server, true, &mut t);
+        assert_eq!((s.src, s.to_server(), s.certain), (253, false, false));
+        // It stays so for every later look at the flow, whichever way the packets went.
+        let (a, b) = ((from_server.ip_src, 50_000), (from_server.ip_dst, 8080));
+        assert!(!of_ends(a, b, &mut t).to_server());
+        assert!(of_ends(b, a, &mut t).to_server());
+        let udp = MetaPacket {
+            protocol: protocol::UDP,
+            ..packet(3, 4, (53, 50_000), 0)
+        };
+        assert!(of_packet(&udp, true, &mut t).to_server());
+        // The handshake knows better.
+        let syn = packet(5, 6, (50_000, 9999), tcp_flags::SYN);
+        assert!(of_packet(&syn, true, &mut t).to_server());
+    }
+
+    #[test]
+    fn who_is_told_the_clients_address_is_the_server() {
+        let mut t = ServiceTable::new(0, ServerPorts::default());
+        let told = MetaPacket {
+            real_ip: 0x0102_0304,
+            ..packet(1, 2, (80, 50_000), tcp_flags::ACK)
+        };
+        let s = of_packet(&told, true, &mut t);
+        let want = Scores {
+            src: 0,
+            dst: 1,
+            certain: true,
+        };
+        assert_eq!(s, want, "against what the ports say");
+        let synack = MetaPacket {
+            tcp_flags: tcp_flags::SYN | tcp_flags::ACK,
+            ..told
+        };
+        assert_eq!(of_packet(&synack, true, &mut t).src, CERTAIN);
+        let udp = MetaPacket {
+            protocol: protocol::UDP,
+            ..told
+        };
+        assert!(
+            !of_packet(&udp, true, &mut t).certain,
+            "there is no such option"
+        );
+    }
+
+    #[test]
+    fn a_segment_in_the_middle_moves_both_scores() {
+        let mut t = ServiceTable::new(0, ServerPorts::default());
+        let (a, b) = (Ip::v4([10, 0, 0, 1]), Ip::v4([10, 0, 0, 2]));
+        t.put(a, 7000, 2);
+        t.put(b, 7001, COUNTED_MAX);
+        let p = packet(1, 2, (7000, 7001), tcp_flags::ACK);
+        of_packet(&p, true, &mut t);
+        assert_eq!((t.get(a, 7000), t.get(b, 7001)), (1, COUNTED_MAX));
+        of_packet(&p, false, &mut t);
+        assert_eq!(t.get(a, 7000), 1, "only the first packet of a flow counts");
+        of_packet(&p, true, &mut t);
+        assert_eq!(t.get(a, 7000), 0, "forgotten");
+        // Where one end is certain nothing is learnt of the other.
+        t.put(a, 7000, CERTAIN);
+        of_packet(&packet(3, 1, (7002, 7000), tcp_flags::ACK), true, &mut t);
+        of_packet(&packet(1, 3, (7000, 7002), tcp_flags::ACK), true, &mut t);
+        assert_eq!(t.get(Ip::v4([10, 0, 0, 3]), 7002), 0);
+    }
+
+    #[test]
     fn a_clear_score_beats_the_ports() {
-        let mut t = ServiceTable::new(0);
+        let mut t = ServiceTable::new(0, ServerPorts::default());
         t.put(Ip::v4([10, 0, 0, 1]), 50000, 20);
         let p = packet(1, 2, (50000, 8080), tcp_flags::ACK);
         assert!(!of_packet(&p, true, &mut t).to_server());

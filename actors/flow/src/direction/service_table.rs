@@ -2,8 +2,12 @@ use std::hash::{BuildHasher, Hasher};
 
 use messages::Ip;
 
+use super::ServerPorts;
+
 /// Known for certain: it was seen to accept a connection.
 pub(crate) const CERTAIN: u8 = 255;
+/// Configured: its port is one that only servers have.
+pub(crate) const CONFIGURED: u8 = 253;
 /// The most that counting packets can make of an end.
 pub(crate) const COUNTED_MAX: u8 = 252;
 
@@ -18,6 +22,7 @@ const SETS: usize = 4096;
 pub(crate) struct ServiceTable {
     sets: Vec<[Entry; WAYS]>,
     hasher: ahash::RandomState,
+    ports: ServerPorts,
     /// Counts look-ups; the age of entries.
     now: u32,
 }
@@ -30,7 +35,7 @@ struct Entry {
 }
 
 impl ServiceTable {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, ports: ServerPorts) -> Self {
         let hasher = ahash::RandomState::with_seeds(
             !seed,
             seed ^ 0x71c9,
@@ -40,6 +45,7 @@ impl ServiceTable {
         Self {
             sets: vec![[Entry::default(); WAYS]; SETS],
             hasher,
+            ports,
             now: 0,
         }
     }
@@ -60,7 +66,16 @@ impl ServiceTable {
         self.sets.get_mut(end as usize % SETS)
     }
 
-    /// The score of an end, 0 where unknown.
+    /// What is known of an end by its packets and by configuration.
+    pub(crate) fn score(&mut self, ip: Ip, port: u16) -> u8 {
+        let seen = self.get(ip, port);
+        if seen < CONFIGURED && self.ports.has(port) {
+            return CONFIGURED;
+        }
+        seen
+    }
+
+    /// What is known of an end by its packets, 0 where nothing is.
     pub(crate) fn get(&mut self, ip: Ip, port: u16) -> u8 {
         let end = self.end(ip, port);
         self.now = self.now.wrapping_add(1);
@@ -109,7 +124,7 @@ mod tests {
 
     #[test]
     fn scores_are_kept_forgotten_and_bounded() {
-        let mut t = ServiceTable::new(0);
+        let mut t = ServiceTable::new(0, ServerPorts::default());
         let ip = Ip::v4([10, 0, 0, 1]);
         assert_eq!(t.get(ip, 80), 0);
         t.put(ip, 80, CERTAIN);
@@ -128,8 +143,34 @@ mod tests {
     }
 
     #[test]
+    fn thousands_of_servers_are_known_at_a_time() {
+        let mut t = ServiceTable::new(7, ServerPorts::default());
+        let mut ends: Vec<Ip> = (0..2048u32)
+            .map(|n| Ip::v4((0x0a00_0000 + n).to_be_bytes()))
+            .collect();
+        ends.extend((0..256u128).map(|n| Ip::v6((0x2001_0db8 << 96 | n).to_be_bytes())));
+        for ip in &ends {
+            t.put(*ip, 443, 9);
+        }
+        let known = ends.iter().filter(|ip| t.get(**ip, 443) == 9).count();
+        assert!(known > ends.len() * 99 / 100, "{known} of {}", ends.len());
+    }
+
+    #[test]
+    fn configured_ports_are_servers_of_any_address() {
+        let mut t = ServiceTable::new(0, ServerPorts::first_of(&[40_000]));
+        let ip = Ip::v4([10, 0, 0, 1]);
+        assert_eq!((t.score(ip, 40_000), t.get(ip, 40_000)), (CONFIGURED, 0));
+        assert_eq!(t.score(ip, 40_001), 0);
+        t.put(ip, 40_000, CERTAIN);
+        assert_eq!(t.score(ip, 40_000), CERTAIN, "seen is surer than told");
+        t.put(ip, 40_000, 7);
+        assert_eq!(t.score(ip, 40_000), CONFIGURED);
+    }
+
+    #[test]
     fn the_one_not_used_for_longest_makes_room() {
-        let mut t = ServiceTable::new(3);
+        let mut t = ServiceTable::new(3, ServerPorts::default());
         let mut ends: Vec<Ip> = Vec::new();
         let wanted = t.end(Ip::v4([0, 0, 0, 1]), 1) as usize % SETS;
         for n in 1..u32::MAX {

@@ -8,7 +8,8 @@ use super::tcp_state::TcpState;
 const QUEUE_LACK_PACKETS: u64 = 3;
 
 /// How a flow that is over ended.
-pub(crate) fn close_type(n: &Node) -> CloseType {
+/// `server_packets` is how many packets the server sent in all.
+pub(crate) fn close_type(n: &Node, server_packets: u64) -> CloseType {
     let (client, server) = n.client_server();
     let server_reset = server.total_tcp_flags & RST != 0;
     match n.state {
@@ -30,7 +31,7 @@ pub(crate) fn close_type(n: &Node) -> CloseType {
         TcpState::Syn1 | TcpState::ClientL4PortReuse => CloseType::ClientSourcePortReuse,
         TcpState::ServerReset => CloseType::ServerReset,
         TcpState::SynAck1 => CloseType::ServerQueueLack,
-        TcpState::ServerCandidateQueueLack if server.total_packets > QUEUE_LACK_PACKETS => {
+        TcpState::ServerCandidateQueueLack if server_packets > QUEUE_LACK_PACKETS => {
             CloseType::ServerQueueLack
         }
         TcpState::ServerCandidateQueueLack => CloseType::TcpClientRst,
@@ -56,26 +57,24 @@ const fn is_heartbeat(client: &NodeSide, server: &NodeSide) -> bool {
 #[cfg(test)]
 mod tests {
     use messages::tcp_flags::FIN;
-    use messages::{MetaPacket, eth_type, protocol};
+    use messages::{MetaPacket, TunnelType, eth_type, protocol};
 
     use super::super::key::{Key, Kind};
     use super::super::node::bit;
     use super::*;
 
     fn kind(protocol: u8) -> Kind {
-        Key::of(&MetaPacket {
+        let p = MetaPacket {
             eth_type: eth_type::IPV4,
             protocol,
             ..MetaPacket::default()
-        })
-        .0
-        .kind
+        };
+        Key::of(&p, TunnelType::None).0.kind
     }
 
     fn node(state: TcpState, client: u8, server: u8) -> Node {
         let side = |flags| NodeSide {
             total_tcp_flags: flags,
-            total_packets: 3,
             ..NodeSide::default()
         };
         Node {
@@ -113,7 +112,7 @@ mod tests {
             (S::OpeningRst, SYN | RST, SYN | ACK, TcpFinClientRst),
         ] {
             assert_eq!(
-                close_type(&node(state, client, server)),
+                close_type(&node(state, client, server), 3),
                 expected,
                 "{state:?}"
             );
@@ -124,16 +123,15 @@ mod tests {
     fn the_server_is_the_server_after_a_turn_too() {
         let mut n = node(TcpState::Reset, SYN | PSH, RST);
         n.bits = bit::REVERSED;
-        assert_eq!(close_type(&n), CloseType::TcpClientRst);
+        assert_eq!(close_type(&n, 3), CloseType::TcpClientRst);
     }
 
     #[test]
     fn other_protocols_finish_and_a_busy_server_lacks_queue() {
         let mut n = node(TcpState::Established, 0, 0);
         n.kind = kind(protocol::UDP);
-        assert_eq!(close_type(&n), CloseType::Finish);
-        let mut n = node(TcpState::ServerCandidateQueueLack, SYN, SYN | ACK);
-        n.sides[1].total_packets = 4;
-        assert_eq!(close_type(&n), CloseType::ServerQueueLack);
+        assert_eq!(close_type(&n, 3), CloseType::Finish);
+        let n = node(TcpState::ServerCandidateQueueLack, SYN, SYN | ACK);
+        assert_eq!(close_type(&n, 4), CloseType::ServerQueueLack);
     }
 }

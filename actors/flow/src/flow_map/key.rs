@@ -1,6 +1,6 @@
 use std::hash::{BuildHasher, Hasher};
 
-use messages::{FlowKey, Ip, Mac, MetaPacket, TapType, eth_type};
+use messages::{FlowKey, Ip, Mac, MetaPacket, TapType, TunnelType, eth_type};
 
 /// The kind of a capture port that is known by its interface's number.
 const TAP_PORT_ID: u64 = 4 << 60;
@@ -17,7 +17,7 @@ pub(crate) struct Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Ends([u64; 5]);
 
-/// EtherType and IP protocol.
+/// Tunnel type, EtherType and IP protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Kind(u32);
 
@@ -30,6 +30,12 @@ impl Kind {
     #[inline]
     pub(crate) const fn eth_type(self) -> u16 {
         (self.0 >> 8) as u16
+    }
+
+    /// [`TunnelType::number`] of the outermost tunnel.
+    #[inline]
+    pub(crate) const fn tunnel(self) -> u8 {
+        (self.0 >> 24) as u8
     }
 
     /// IPv4 or IPv6.
@@ -48,8 +54,10 @@ impl Kind {
 impl Key {
     /// The key of a packet, and whether its source is the first of the two ends.
     #[inline]
-    pub(crate) fn of(p: &MetaPacket) -> (Self, bool) {
-        let kind = Kind(u32::from(p.eth_type) << 8 | u32::from(p.protocol));
+    pub(crate) fn of(p: &MetaPacket, tunnel: TunnelType) -> (Self, bool) {
+        let kind = Kind(
+            u32::from(tunnel.number()) << 24 | u32::from(p.eth_type) << 8 | u32::from(p.protocol),
+        );
         let (a, b) = if kind.has_ip() {
             (p.ip_src.halves(), p.ip_dst.halves())
         } else {
@@ -87,7 +95,7 @@ impl Key {
     }
 
     /// The key as it is reported; `mac` and the ends are turned so that the client comes first.
-    pub(crate) fn flow_key(&self, client_first: bool, mac: [Mac; 2]) -> FlowKey {
+    pub(crate) fn flow_key(&self, client_first: bool, mac: [Mac; 2], nat_source: u8) -> FlowKey {
         let [(ip_a, port_a), (ip_b, port_b)] = self.sides(client_first);
         FlowKey {
             ip: if self.kind.has_ip() {
@@ -96,7 +104,10 @@ impl Key {
                 [Ip::ZERO; 2]
             },
             mac,
-            tap_port: TAP_PORT_ID | u64::from(self.ends.0[4] as u32),
+            tap_port: TAP_PORT_ID
+                | u64::from(nat_source) << 36
+                | u64::from(self.kind.tunnel()) << 32
+                | u64::from(self.ends.0[4] as u32),
             port: [port_a, port_b],
             tap_type: TapType::CLOUD,
             protocol: self.kind.protocol(),
@@ -173,7 +184,10 @@ mod tests {
             mac_src: Mac(9),
             ..p
         };
-        let ((k, first), (k2, first2)) = (Key::of(&p), Key::of(&back));
+        let ((k, first), (k2, first2)) = (
+            Key::of(&p, TunnelType::None),
+            Key::of(&back, TunnelType::None),
+        );
         assert_eq!(k, k2);
         assert_ne!(first, first2);
         for other in [
@@ -190,14 +204,14 @@ mod tests {
                 ..p
             },
         ] {
-            assert_ne!(Key::of(&other).0, k);
+            assert_ne!(Key::of(&other, TunnelType::None).0, k);
         }
         let h = KeyHasher::new(1);
         assert_eq!(h.hash(&k), h.hash(&k2));
         assert_ne!(h.hash(&k), KeyHasher::new(2).hash(&k));
         assert_eq!(k.sides(first), [(p.ip_src, 80), (p.ip_dst, 4000)]);
         assert_eq!(
-            k.flow_key(first, [p.mac_src, p.mac_dst]).ip,
+            k.flow_key(first, [p.mac_src, p.mac_dst], 0).ip,
             [p.ip_src, p.ip_dst]
         );
     }
@@ -215,16 +229,22 @@ mod tests {
             mac_dst: Mac(1),
             ..p
         };
-        let (k, first) = Key::of(&p);
-        assert_eq!(Key::of(&back).0, k);
+        let (k, first) = Key::of(&p, TunnelType::None);
+        assert_eq!(Key::of(&back, TunnelType::None).0, k);
         assert_ne!(
-            Key::of(&MetaPacket {
-                mac_src: Mac(3),
-                ..p
-            })
+            Key::of(
+                &MetaPacket {
+                    mac_src: Mac(3),
+                    ..p
+                },
+                TunnelType::None
+            )
             .0,
             k
         );
-        assert_eq!(k.flow_key(first, [p.mac_src, p.mac_dst]).ip, [Ip::ZERO; 2]);
+        assert_eq!(
+            k.flow_key(first, [p.mac_src, p.mac_dst], 0).ip,
+            [Ip::ZERO; 2]
+        );
     }
 }

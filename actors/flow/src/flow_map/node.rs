@@ -1,27 +1,25 @@
-use messages::{FlowPeer, Mac, MetaPacket, TaggedFlow, packet_flags, protocol};
+use messages::{FlowPeer, MetaPacket, TaggedFlow, packet_flags, protocol};
 
+use super::cold::Cold;
 use super::key::{Ends, Key, Kind};
 use super::slab::NONE;
 use super::tcp_state::{TcpState, Timeout};
 
-/// What one side of a flow sent: one cache line. `packets`, `bytes`, `l3_bytes`, `l4_bytes` and `tcp_flags` are
-/// since the last report.
+/// What one side of a flow sent since the last report, in 32 bits: a flow whose counters would overflow is reported
+/// before its time.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))]
 pub(crate) struct NodeSide {
-    pub(crate) bytes: u64,
-    pub(crate) l3_bytes: u64,
-    pub(crate) l4_bytes: u64,
-    pub(crate) total_packets: u64,
-    pub(crate) total_bytes: u64,
-    /// Times of its first and last packet; 0 = none yet.
-    pub(crate) first_ns: u64,
+    /// Time of its last packet; 0 = none yet.
     pub(crate) last_ns: u64,
     pub(crate) packets: u32,
+    pub(crate) bytes: u32,
+    pub(crate) l3_bytes: u32,
+    pub(crate) l4_bytes: u32,
     pub(crate) tcp_flags: u8,
+    /// Since the flow began.
     pub(crate) total_tcp_flags: u8,
-    /// [`MetaPacket::flags`] or-ed: which ends of its packets are this host's.
-    pub(crate) packet_flags: u16,
+    /// The low bits of [`MetaPacket::flags`] or-ed: which ends of its packets are this host's.
+    pub(crate) host_flags: u8,
 }
 
 /// Bits of [`Node::bits`].
@@ -40,20 +38,22 @@ pub(crate) mod bit {
     pub(crate) const TWO_SIDED: u8 = 1 << 5;
     /// The last packet was of side 1.
     pub(crate) const LAST_SIDE: u8 = 1 << 6;
+    /// A packet was counted.
+    pub(crate) const SEEN: u8 = 1 << 7;
 }
 
 /// An open flow. Sides are those of its first packet: 0 sent it. Which of them is the client is for `REVERSED` to
 /// say, so that a flow whose direction turns out wrong is turned round without touching a counter.
 ///
-/// A packet touches the first cache line and that of its side; what only reports need is in [`Cold`].
+/// A packet touches these two cache lines and those of the transport; what only reports need is in [`Cold`].
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub(crate) struct Node {
     pub(crate) ends: Ends,
     pub(crate) kind: Kind,
-    /// The second that the unreported packets are of.
+    /// The first second of the tick that the unreported packets are of.
     pub(crate) tick_s: u32,
-    /// The second that this node is to be looked at in.
+    /// The second that this node's timeout is looked at in, `NONE` where it is in no list.
     pub(crate) planned_s: u32,
     /// TCP or ICMP state, by the protocol of the flow.
     pub(crate) transport: u32,
@@ -66,17 +66,8 @@ pub(crate) struct Node {
     pub(crate) sides: [NodeSide; 2],
 }
 
-// The hot part of a flow is these three lines.
-const _: () = assert!(size_of::<Node>() == 192);
-
-/// What a flow was opened with and is only read for reports.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cold {
-    pub(crate) flow_id: u64,
-    pub(crate) mac: [Mac; 2],
-    pub(crate) vlan: u16,
-    pub(crate) init_ip_id: u16,
-}
+// The hot part of a flow is these two lines.
+const _: () = assert!(size_of::<Node>() == 128);
 
 impl Node {
     /// A flow that a packet of `key` opens.
@@ -85,7 +76,7 @@ impl Node {
             ends: key.ends,
             kind: key.kind,
             tick_s: second,
-            planned_s: second,
+            planned_s: NONE,
             transport: NONE,
             perf: NONE,
             bits: if in_order { bit::IN_ORDER } else { 0 },
@@ -151,29 +142,37 @@ impl Node {
         }
     }
 
-    /// Counts a packet of `side`.
+    /// Whether the packet would make a counter of `side` overflow.
     #[inline]
-    pub(crate) fn count(&mut self, side: usize, p: &MetaPacket, time_ns: u64) {
+    pub(crate) const fn is_full(&self, side: usize, p: &MetaPacket) -> bool {
+        let [a, b] = &self.sides;
+        let me = if side == 0 { a } else { b };
+        // Payload is part of what follows the network header.
+        me.bytes.checked_add(p.wire_len).is_none() | me.l3_bytes.checked_add(p.l3_len).is_none()
+    }
+
+    /// Counts a packet of `side`, which has room for it; true if it is the side's first.
+    #[inline]
+    pub(crate) fn count(&mut self, side: usize, p: &MetaPacket, time_ns: u64) -> bool {
         let [a, b] = &mut self.sides;
         let me = if side == 0 { a } else { b };
-        if me.total_packets == 0 {
-            me.first_ns = time_ns;
+        let first = me.last_ns == 0;
+        if first && self.bits & bit::SEEN != 0 {
             // Side 0 opened the flow.
-            self.bits |= if side == 0 { 0 } else { bit::TWO_SIDED };
+            self.bits |= bit::TWO_SIDED;
         }
         me.packets += 1;
-        me.bytes += u64::from(p.wire_len);
-        me.l3_bytes += u64::from(p.l3_len);
-        me.l4_bytes += u64::from(p.l4_len);
-        me.total_packets += 1;
-        me.total_bytes += u64::from(p.wire_len);
+        me.bytes = me.bytes.wrapping_add(p.wire_len);
+        me.l3_bytes = me.l3_bytes.wrapping_add(p.l3_len);
+        me.l4_bytes = me.l4_bytes.wrapping_add(p.l4_len);
         me.last_ns = me.last_ns.max(time_ns);
-        me.packet_flags |= p.flags;
+        me.host_flags |= p.flags as u8;
         if self.kind.protocol() == protocol::TCP {
             me.tcp_flags |= p.tcp_flags;
             me.total_tcp_flags |= p.tcp_flags;
         }
-        self.bits |= bit::UNREPORTED;
+        self.bits |= bit::UNREPORTED | bit::SEEN;
+        first
     }
 
     /// Starts counting for the next report.
@@ -192,27 +191,28 @@ impl Node {
     /// Reads a little of every cache line that a packet will need.
     #[inline]
     pub(crate) const fn touch(&self) -> u64 {
-        self.ends.touch() ^ self.sides[0].last_ns ^ self.sides[1].last_ns
+        self.ends.touch() ^ self.sides[0].last_ns
     }
 
-    /// The part of a report that is the node's own; close type and performance are the caller's.
-    pub(crate) fn report(&self, cold: &Cold) -> TaggedFlow {
-        let (client, server) = self.client_server();
+    /// The part of a report that is the node's own; close type and performance are the caller's. The totals in
+    /// `cold` hold this report's counts already.
+    pub(crate) fn report(&self, cold: &mut Cold) -> TaggedFlow {
         let [client_ends, server_ends] = self.host_ends();
+        let (c, s) = (self.client(), 1 - self.client());
+        let (client, server) = self.client_server();
         let last = self.last_ns();
-        let start = self.sides[0].first_ns;
-        let [a, b] = cold.mac;
-        let mac = if self.has(bit::REVERSED) {
-            [b, a]
-        } else {
-            [a, b]
-        };
+        let start = cold.first_ns[0];
         TaggedFlow {
             flow_id: cold.flow_id,
-            key: self
-                .key()
-                .flow_key(self.has(bit::IN_ORDER) != self.has(bit::REVERSED), mac),
-            peers: [client.report(client_ends), server.report(server_ends)],
+            key: self.key().flow_key(
+                self.has(bit::IN_ORDER) != self.has(bit::REVERSED),
+                cold.mac(c),
+                cold.nat_source(),
+            ),
+            peers: [
+                client.report(client_ends, cold, c),
+                server.report(server_ends, cold, s),
+            ],
             start_ns: start,
             end_ns: last,
             duration_ns: last.saturating_sub(start),
@@ -223,24 +223,33 @@ impl Node {
             is_active_service: self.direction_score == crate::direction::CERTAIN,
             direction_score: self.direction_score,
             init_ip_id: cold.init_ip_id,
+            extra: cold.extra(c),
             ..TaggedFlow::default()
         }
     }
 
     /// Which ends of the flow are this host's, client first.
     pub(crate) fn host_ends(&self) -> [HostEnd; 2] {
-        use packet_flags::{L2_END_DST, L2_END_SRC, L3_END_DST, L3_END_SRC};
+        use packet_flags::{
+            L2_END_DST, L2_END_SRC, L3_END_DST, L3_END_SRC, LOCAL_MAC_DST, LOCAL_MAC_SRC,
+        };
         let (client, server) = self.client_server();
+        let (client, server) = (u16::from(client.host_flags), u16::from(server.host_flags));
         let of = |sent: u16, received: u16| HostEnd {
             l2: sent & L2_END_SRC != 0 || received & L2_END_DST != 0,
             l3: sent & L3_END_SRC != 0 || received & L3_END_DST != 0,
+            local_mac: sent & LOCAL_MAC_SRC != 0 || received & LOCAL_MAC_DST != 0,
         };
-        [
-            of(client.packet_flags, server.packet_flags),
-            of(server.packet_flags, client.packet_flags),
-        ]
+        [of(client, server), of(server, client)]
     }
 }
+
+// They fit into a byte of [`NodeSide`].
+const _: () = assert!(
+    packet_flags::L2_END_DST < 256
+        && packet_flags::L3_END_DST < 256
+        && packet_flags::LOCAL_MAC_DST < 256
+);
 
 /// What an end of a flow has of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,34 +258,26 @@ pub(crate) struct HostEnd {
     pub(crate) l2: bool,
     /// Its address is one of this host's own.
     pub(crate) l3: bool,
+    /// Its link address is that of another of this host's interfaces.
+    pub(crate) local_mac: bool,
 }
 
 impl NodeSide {
-    fn report(&self, end: HostEnd) -> FlowPeer {
+    fn report(&self, end: HostEnd, cold: &Cold, side: usize) -> FlowPeer {
+        let of = |pair: &[u64; 2]| pair.get(side).copied().unwrap_or_default();
         FlowPeer {
             packets: u64::from(self.packets),
-            bytes: self.bytes,
-            l3_bytes: self.l3_bytes,
-            l4_bytes: self.l4_bytes,
-            total_packets: self.total_packets,
-            total_bytes: self.total_bytes,
-            first_ns: self.first_ns,
+            bytes: u64::from(self.bytes),
+            l3_bytes: u64::from(self.l3_bytes),
+            l4_bytes: u64::from(self.l4_bytes),
+            total_packets: of(&cold.packets),
+            total_bytes: of(&cold.bytes),
+            first_ns: of(&cold.first_ns),
             last_ns: self.last_ns,
             tcp_flags: self.tcp_flags,
             total_tcp_flags: self.total_tcp_flags,
             is_l2_end: end.l2,
             is_l3_end: end.l3,
-        }
-    }
-}
-
-impl Cold {
-    pub(crate) fn new(p: &MetaPacket, flow_id: u64) -> Self {
-        Self {
-            flow_id,
-            mac: [p.mac_src, p.mac_dst],
-            vlan: p.vlan,
-            init_ip_id: p.ip_id,
         }
     }
 }

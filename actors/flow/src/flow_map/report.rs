@@ -18,7 +18,7 @@ impl FlowMap {
     pub(super) fn end_at_timeout(&mut self, id: u32, out: &mut Output) {
         let Some(n) = self.nodes.get(id) else { return };
         let end_ns = self.deadline_ns(n);
-        let (pending, close) = (n.has(bit::UNREPORTED), close_type(n));
+        let (pending, close) = (n.has(bit::UNREPORTED), self.close_type(id));
         if let Some(report) = self.report(id, out) {
             report.close_type = close;
             report.end_ns = end_ns;
@@ -39,12 +39,24 @@ impl FlowMap {
         } else {
             open_s
         };
-        let close = close_type(n);
+        let close = self.close_type(id);
         if let Some(report) = self.report(id, out) {
             report.close_type = close;
             report.stat_time_s = stat_s;
         }
         self.remove(id);
+    }
+
+    fn close_type(&self, id: u32) -> CloseType {
+        match (self.nodes.get(id), self.cold.get(id)) {
+            (Some(n), Some(cold)) => {
+                let server = 1 - n.client();
+                let counted = cold.packets.get(server).copied().unwrap_or_default();
+                let now = n.sides.get(server).map_or(0, |s| s.packets);
+                close_type(n, counted + u64::from(now))
+            }
+            _ => CloseType::Unknown,
+        }
     }
 
     /// The time that a flow ends at if no packet comes any more.
@@ -61,7 +73,7 @@ impl FlowMap {
     /// Puts what a flow has to report at the end of `out`; its counters start anew.
     fn report<'a>(&mut self, id: u32, out: &'a mut Output) -> Option<&'a mut TaggedFlow> {
         let n = self.nodes.get_mut(id)?;
-        let cold = self.cold.get(id)?;
+        let cold = self.cold.get_mut(id)?;
         let [a, b] = n.key().sides(n.has(bit::IN_ORDER));
         if !n.has(bit::DIRECTION_KNOWN)
             && n.direction_score != direction::CERTAIN
@@ -70,9 +82,12 @@ impl FlowMap {
             let scores = direction::of_ends(a, b, &mut self.services);
             n.turn(0, scores);
         }
+        cold.add(&n.sides);
         out.flows.push(n.report(cold));
         let report = out.flows.last_mut()?;
-        report.observation_point = observation_point(n.host_ends(), report.key.mac);
+        let is_tunnelled = n.kind.tunnel() != 0;
+        report.observation_point =
+            observation_point(self.host_kind, n.host_ends(), report.key.mac, is_tunnelled);
         if n.is_tcp() || n.is_udp() || n.is_icmp() {
             let tick = self.ticks.get(n.perf);
             report.perf = Some(tick.map(|t| t.report(n.client())).unwrap_or_default());

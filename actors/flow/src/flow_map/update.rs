@@ -1,36 +1,44 @@
-use messages::{MetaPacket, packet_flags, protocol, tcp_flags};
+use messages::{Ip, MetaPacket, Tunnel, packet_flags, protocol, tcp_flags};
 
 use super::node::{Node, bit};
 use super::tcp_state::{self, TcpState, Timeout};
-use super::{FlowMap, NONE, Output, second};
+use super::window::in_wheel;
+use super::{FlowMap, NONE, Output, SECOND_NS, second};
 use crate::direction::{self, Scores};
 use crate::perf::{self, Ticks};
 
 impl FlowMap {
-    /// Counts a packet in its flow.
+    /// Counts a packet in its flow at `time_ns`; what is measured goes by `sent_ns`.
     pub(super) fn update(
         &mut self,
         id: u32,
         p: &MetaPacket,
         in_order: bool,
         time_ns: u64,
+        sent_ns: u64,
         out: &mut Output,
     ) {
         let now_s = second(time_ns);
-        if self
-            .nodes
-            .get(id)
-            .is_some_and(|n| n.has(bit::UNREPORTED) && n.tick_s != now_s)
-        {
+        if self.nodes.get(id).is_some_and(|n| {
+            n.has(bit::UNREPORTED)
+                && (self.is_past(n, now_s)
+                    || n.is_full(usize::from(in_order != n.has(bit::IN_ORDER)), p))
+        }) {
             self.report_tick(id, out);
         }
+        let every_s = self.tick_s;
         let Some(n) = self.nodes.get_mut(id) else {
             return;
         };
-        let first = n.sides[0].total_packets == 0;
+        let first = !n.has(bit::SEEN);
         let side = usize::from(in_order != n.has(bit::IN_ORDER));
         if !n.has(bit::UNREPORTED) {
-            n.tick_s = now_s;
+            n.tick_s = match (every_s, self.cold.get(id)) {
+                (2.., Some(cold)) => tick_start(now_s, second(cold.first_ns[0]), every_s),
+                _ => now_s,
+            };
+            self.active
+                .push(id, u64::from(n.tick_s.saturating_add(every_s - 1)));
         }
         if first && n.is_icmp() {
             n.set(bit::REVERSED, perf::is_reply(p));
@@ -40,33 +48,66 @@ impl FlowMap {
         }
         let answers = n.is_udp() && !first && usize::from(n.has(bit::LAST_SIDE)) != side;
         let asked_ns = if answers { n.last_ns() } else { 0 };
-        n.count(side, p, time_ns);
+        if n.count(side, p, time_ns)
+            && let Some(cold) = self.cold.get_mut(id)
+            && let Some(first_ns) = cold.first_ns.get_mut(side)
+        {
+            *first_ns = time_ns;
+        }
         n.advance_state(side, p);
         n.set(bit::LAST_SIDE, side == 1);
 
-        let (is_tcp, transport, planned) = (n.is_tcp(), n.transport, n.planned_s);
+        let (is_tcp, transport) = (n.is_tcp(), n.transport);
         let mut ticks = Ticks {
             store: &mut self.ticks,
             id: &mut n.perf,
         };
         if is_tcp {
             if let Some(t) = self.tcp.get_mut(transport) {
-                t.on_packet(side, p, time_ns, &mut ticks);
+                t.on_packet(side, p, sent_ns, &mut ticks);
             }
         } else if answers {
-            perf::on_udp(side, asked_ns, time_ns, &mut ticks);
+            perf::on_udp(side, asked_ns, sent_ns, &mut ticks);
         } else if transport != NONE
             && p.has(packet_flags::L4_HEADER)
             && let Some(t) = self.icmp.get_mut(transport)
         {
-            t.on_packet(side, p, time_ns, &mut ticks);
+            t.on_packet(side, p, sent_ns, &mut ticks);
         }
-        if planned > now_s {
-            self.plan(id, now_s);
+        if let Some(n) = self.nodes.get(id) {
+            // Longer ones are found out about when the planned second comes.
+            let due_s = in_wheel((self.deadline_ns(n) / SECOND_NS).max(self.window_s));
+            if due_s < n.planned_s {
+                self.plan(id, due_s);
+            }
         }
         if self.trace.is_some() {
             self.trace(id, p.frame, out);
         }
+    }
+
+    /// What a flow counts at present ended before `now_s`, or begins after it (packets may go back a little).
+    pub(super) const fn is_past(&self, n: &Node, now_s: u32) -> bool {
+        now_s.wrapping_sub(n.tick_s) >= self.tick_s
+    }
+
+    /// Keeps what few packets say beside their counts.
+    pub(super) fn learn(&mut self, id: u32, p: &MetaPacket, in_order: bool, tunnels: &[Tunnel]) {
+        let Some(side) = self
+            .nodes
+            .get(id)
+            .map(|n| usize::from(in_order != n.has(bit::IN_ORDER)))
+        else {
+            return;
+        };
+        let Some(cold) = self.cold.get_mut(id) else {
+            return;
+        };
+        let tunnel = (p.tunnel as usize)
+            .checked_sub(1)
+            .and_then(|at| tunnels.get(at));
+        let real = (p.real_ip != 0).then(|| (Ip::v4(p.real_ip.to_be_bytes()), p.real_port));
+        cold.rare.get_or_insert_default().learn(side, tunnel, real);
     }
 
     fn trace(&self, id: u32, frame: u64, out: &mut Output) {
@@ -98,6 +139,16 @@ impl FlowMap {
             .get(n.transport)
             .is_some_and(|t| t.syn_seq != p.seq)
     }
+}
+
+/// The first second of the tick that `now_s` is in.
+#[inline]
+fn tick_start(now_s: u32, flow_start_s: u32, every_s: u32) -> u32 {
+    if flow_start_s == 0 {
+        // Its first packet.
+        return now_s;
+    }
+    now_s - now_s.saturating_sub(flow_start_s) % every_s
 }
 
 fn is_syn(p: &MetaPacket) -> bool {
@@ -134,7 +185,8 @@ impl Node {
             if p.has(packet_flags::L4_HEADER) {
                 let from_server = (side == 0) == self.has(bit::REVERSED);
                 (self.state, self.timeout) = tcp_state::next(self.state, p.tcp_flags, from_server);
-            } else {
+            } else if self.state == TcpState::Raw {
+                // Later fragments say nothing about the connection.
                 self.timeout = Timeout::Exception;
             }
         } else {

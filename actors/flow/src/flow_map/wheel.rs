@@ -95,16 +95,26 @@ impl Wheel {
         }
     }
 
-    /// Empties the list of `second` into `nodes`, first linked first.
-    pub(crate) fn take(&mut self, second: u32, nodes: &mut Vec<u32>) {
+    /// Takes the first `most` nodes of the list of `second` out and into `nodes`, which are emptied before.
+    pub(crate) fn take(&mut self, second: u32, most: usize, nodes: &mut Vec<u32>) {
         nodes.clear();
-        let Some(list) = self.list(second) else {
+        let Some((mut node, _)) = self.list(second).copied() else {
             return;
         };
-        let (mut node, _) = std::mem::replace(list, (NONE, NONE));
-        while let Some(slot) = self.links.get_mut(node as usize) {
+        while nodes.len() < most
+            && let Some(slot) = self.links.get_mut(node as usize)
+        {
             nodes.push(node);
             node = std::mem::replace(slot, UNLINKED).after;
+        }
+        if let Some(first) = self.links.get_mut(node as usize) {
+            first.before = NONE;
+        }
+        if let Some(list) = self.list(second) {
+            list.0 = node;
+            if node == NONE {
+                list.1 = NONE;
+            }
         }
     }
 }
@@ -119,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_node_comes_out_once_in_its_second(ops in proptest::collection::vec((0u32..50, 0u32..16, any::<bool>()), 0..500)) {
+        fn every_node_comes_out_once_in_its_second(ops in proptest::collection::vec((0u32..50, 0u32..16, any::<bool>()), 0..500), most in 1usize..9) {
             let mut wheel = Wheel::new(15);
             let mut model: BTreeMap<u32, u32> = BTreeMap::new();
             for (node, second, link) in ops {
@@ -133,7 +143,21 @@ mod tests {
             }
             let mut nodes = Vec::new();
             for second in 0..16 {
-                wheel.take(second, &mut nodes);
+                let mut all = Vec::new();
+                loop {
+                    wheel.take(second, most, &mut nodes);
+                    prop_assert!(nodes.len() <= most);
+                    if nodes.is_empty() {
+                        break;
+                    }
+                    all.append(&mut nodes);
+                    // What is left is still a list.
+                    if let Some(n) = model.iter().find(|(n, s)| **s == second && !all.contains(n)).map(|(n, _)| *n) {
+                        wheel.unlink(n, second);
+                        wheel.link(n, second);
+                    }
+                }
+                let mut nodes = all;
                 nodes.sort_unstable();
                 let expected: Vec<u32> = model.iter().filter(|(_, s)| **s == second).map(|(n, _)| *n).collect();
                 prop_assert_eq!(&nodes, &expected);
@@ -148,9 +172,11 @@ mod tests {
             wheel.link(n, 9);
         }
         let mut nodes = Vec::new();
-        wheel.take(9, &mut nodes);
-        assert_eq!(nodes, [5, 1, 3]);
-        wheel.take(9, &mut nodes);
+        wheel.take(9, 2, &mut nodes);
+        assert_eq!(nodes, [5, 1]);
+        wheel.take(9, 2, &mut nodes);
+        assert_eq!(nodes, [3]);
+        wheel.take(9, 2, &mut nodes);
         assert!(nodes.is_empty());
         assert_eq!(wheel.turn(), 4);
     }

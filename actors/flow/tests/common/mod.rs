@@ -3,7 +3,7 @@
 
 pub(crate) mod packets;
 
-use flow::{Decoder, FlowMap, FlowMapConfig, Output};
+use flow::{Decoder, FlowMap, FlowMapConfig, Output, TunnelTypes};
 use messages::{LinkType, MetaPacket};
 
 /// One frame of a classic pcap file.
@@ -52,7 +52,7 @@ pub(crate) fn read_pcap(bytes: &[u8]) -> (LinkType, Vec<Frame>) {
 /// Runs a capture file through decoder and flow map, and lets every flow end.
 pub(crate) fn replay(bytes: &[u8]) -> Output {
     let (link, frames) = read_pcap(bytes);
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::with_tunnels(TunnelTypes::all());
     let mut map = FlowMap::new(FlowMapConfig {
         trace: true,
         ..FlowMapConfig::default()
@@ -71,11 +71,11 @@ pub(crate) fn replay(bytes: &[u8]) -> Output {
             )
             .is_ok()
         {
-            map.inject(&[packet], &mut out);
+            map.inject(&[packet], &decoder.take_tunnels(), &mut out);
         }
     }
     let last = frames.last().map_or(0, |f| f.time_ns);
-    map.advance(last + 600_000_000_000, &mut out);
+    map.advance(last + 600_000_000_000, usize::MAX, &mut out);
     assert!(map.is_empty(), "every flow has ended 600 s later");
     out
 }

@@ -25,7 +25,7 @@ impl Numbers {
 
 pub(crate) fn numbers() -> impl Strategy<Value = Numbers> {
     let number = prop_oneof![3 => Just(0), 4 => 1u64..200, 1 => any::<u32>().prop_map(u64::from), 1 => any::<u64>()];
-    proptest::collection::vec(number, 220).prop_map(|v| Numbers(v.into_iter()))
+    proptest::collection::vec(number, 300).prop_map(|v| Numbers(v.into_iter()))
 }
 
 pub(crate) fn any_document(n: &mut Numbers) -> metric::Document {
@@ -212,6 +212,10 @@ pub(crate) fn any_flow(n: &mut Numbers) -> flow_log::TaggedFlow {
         tunnel_type: n.u32(),
         tier: n.u32(),
         is_ipv6: n.u32() & 1,
+        tx_ip6_0: n.bytes(&[16, 0, 4]),
+        tx_ip6_1: n.bytes(&[16, 17]),
+        rx_ip6_0: n.bytes(&[0, 16]),
+        rx_ip6_1: n.bytes(&[16]),
     };
     let is_ipv6 = n.u32() % 3 == 1;
     let flow = flow_log::Flow {

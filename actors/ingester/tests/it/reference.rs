@@ -89,11 +89,15 @@ fn end(is_ipv6: u32, ip: &[u8], l3_epc_id: i32, gprocess_id: u32) -> EndRow {
             <[u8; 4]>::try_from(b).unwrap().into()
         });
     } else {
-        end.ip6 = ip.get(..16).map_or(Ipv6Addr::UNSPECIFIED, |b| {
-            <[u8; 16]>::try_from(b).unwrap().into()
-        });
+        end.ip6 = ip6(ip);
     }
     end
+}
+
+fn ip6(ip: &[u8]) -> Ipv6Addr {
+    ip.get(..16).map_or(Ipv6Addr::UNSPECIFIED, |b| {
+        <[u8; 16]>::try_from(b).unwrap().into()
+    })
 }
 
 /// The row of a document about one end.
@@ -193,6 +197,11 @@ pub(crate) fn l4_flow_log(t: &flow_log::TaggedFlow, agent_id: u16, team_id: u16)
         client.tunnel_rx_ip4 = tunnel.rx_ip0.into();
         server.tunnel_tx_ip4 = tunnel.tx_ip1.into();
         server.tunnel_rx_ip4 = tunnel.rx_ip1.into();
+    } else {
+        client.tunnel_tx_ip6 = ip6(&tunnel.tx_ip6_0);
+        client.tunnel_rx_ip6 = ip6(&tunnel.rx_ip6_0);
+        server.tunnel_tx_ip6 = ip6(&tunnel.tx_ip6_1);
+        server.tunnel_rx_ip6 = ip6(&tunnel.rx_ip6_1);
     }
     client.tunnel_tx_mac = tunnel.tx_mac0;
     client.tunnel_rx_mac = tunnel.rx_mac0;

@@ -1,0 +1,349 @@
+use super::compact_perf::CompactPerf;
+use crate::flow_slab::{FlowSlab, NONE};
+use messages::{
+    CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, Mac, ObservationPoint, SignalSource,
+    TaggedFlow, TapType,
+};
+use std::sync::Arc;
+
+/// Offset that stands for "no packet".
+const NEVER: u32 = u32::MAX;
+
+/// A flow that goes on, in a third of the memory of a [`TaggedFlow`]: what its minute counted in 32 bits, and what
+/// only some have apart ([`Rest`]). The few flows that do not fit are kept whole, by whoever is told so by `None`.
+#[derive(Debug)]
+pub(super) struct CompactFlow {
+    flow_id: u64,
+    start_ns: u64,
+    last_ns: [u64; 2],
+    tap_port: u64,
+    extra: Option<Arc<FlowExtra>>,
+    /// After `start_ns`, ns.
+    first: [u32; 2],
+    counts: Counts,
+    /// IPv4 addresses; of IPv6 the number of both in [`Rest`].
+    ip: [u32; 2],
+    /// Number in [`Rest`] of what is to say of the transport.
+    perf: u32,
+    stat_time_s: u32,
+    pub(super) end_s: u32,
+    mac: [[u8; 6]; 2],
+    port: [u16; 2],
+    eth_type: u16,
+    vlan: u16,
+    init_ip_id: u16,
+    tcp_flags: [u8; 2],
+    total_tcp_flags: [u8; 2],
+    tap_type: TapType,
+    protocol: u8,
+    signal_source: SignalSource,
+    observation_point: ObservationPoint,
+    direction_score: u8,
+    bits: u8,
+}
+
+// It is what memory is spent on.
+const _: () = assert!(size_of::<CompactFlow>() <= 160);
+
+/// What both sides sent.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    packets: [u32; 2],
+    bytes: [u32; 2],
+    l3_bytes: [u32; 2],
+    l4_bytes: [u32; 2],
+    total_packets: [u32; 2],
+    total_bytes: [u32; 2],
+}
+
+/// Bits of [`CompactFlow::bits`].
+mod bit {
+    pub(super) const IPV6: u8 = 1 << 0;
+    pub(super) const NEW: u8 = 1 << 1;
+    pub(super) const ACTIVE_SERVICE: u8 = 1 << 2;
+    pub(super) const PERF: u8 = 1 << 3;
+    /// Of the client; the server's are two to the left.
+    pub(super) const L2_END: u8 = 1 << 4;
+    pub(super) const L3_END: u8 = 1 << 5;
+}
+
+/// What some of the [`CompactFlow`]s have beside them, by its number.
+pub(super) struct Rest {
+    ips: FlowSlab<[Ip; 2]>,
+    perfs: FlowSlab<CompactPerf>,
+}
+
+impl CompactFlow {
+    /// Makes it of a flow that goes on, whose minute ends at `end_s`; `None` if something does not fit.
+    pub(super) fn of(f: &TaggedFlow, end_s: u64, rest: &mut Rest) -> Option<Self> {
+        if !f.close_type.is_open() || f.duration_ns != duration_ns(f) {
+            return None;
+        }
+        let zero = Counts {
+            packets: [0; 2],
+            bytes: [0; 2],
+            l3_bytes: [0; 2],
+            l4_bytes: [0; 2],
+            total_packets: [0; 2],
+            total_bytes: [0; 2],
+        };
+        let mut new = Self {
+            flow_id: f.flow_id,
+            start_ns: f.start_ns,
+            last_ns: f.peers.map(|p| p.last_ns),
+            tap_port: f.key.tap_port,
+            extra: f.extra.clone(),
+            first: first(f)?,
+            counts: zero.with(&f.peers)?,
+            ip: [0; 2],
+            perf: NONE,
+            stat_time_s: f.stat_time_s,
+            end_s: u32::try_from(end_s).ok()?,
+            mac: mac(f)?,
+            port: f.key.port,
+            eth_type: f.eth_type,
+            vlan: f.vlan,
+            init_ip_id: f.init_ip_id,
+            tcp_flags: f.peers.map(|p| p.tcp_flags),
+            total_tcp_flags: f.peers.map(|p| p.total_tcp_flags),
+            tap_type: f.key.tap_type,
+            protocol: f.key.protocol,
+            signal_source: f.signal_source,
+            observation_point: f.observation_point,
+            direction_score: f.direction_score,
+            bits: bits(f),
+        };
+        let perf = if CompactPerf::is_nothing(f) {
+            None
+        } else {
+            Some(CompactPerf::of(f)?)
+        };
+        if f.key.is_ipv6 {
+            new.ip[0] = rest.ips.insert(f.key.ip);
+        } else if f.key.ip.map(|ip| Ip::v4(ip.v4_bytes())) == f.key.ip {
+            new.ip = f.key.ip.map(Ip::v4_u32);
+        } else {
+            return None;
+        }
+        new.perf = perf.map_or(NONE, |p| rest.perfs.insert(p));
+        Some(new)
+    }
+
+    /// Takes in a later report of the flow, which goes on; false if something does not fit, and then nothing has
+    /// changed. The report must be of the same minute.
+    pub(super) fn add(&mut self, later: &TaggedFlow, rest: &mut Rest) -> bool {
+        self.try_add(later, rest).is_some()
+    }
+
+    fn try_add(&mut self, later: &TaggedFlow, rest: &mut Rest) -> Option<()> {
+        let known = later.start_ns == self.start_ns
+            && later.key.port == self.port
+            && later.key.is_ipv6 == (self.bits & bit::IPV6 != 0)
+            && self.ip(rest) == later.key.ip
+            && later.close_type.is_open()
+            && later.duration_ns == duration_ns(later);
+        if !known {
+            return None;
+        }
+        let (first, counts, mac) = (first(later)?, self.counts.with(&later.peers)?, mac(later)?);
+        if !CompactPerf::is_nothing(later) || self.perf != NONE {
+            match rest.perfs.get_mut(self.perf) {
+                Some(p) => *p = p.with(later)?,
+                None => self.perf = rest.perfs.insert(CompactPerf::of(later)?),
+            }
+        }
+        (self.first, self.counts, self.mac) = (first, counts, mac);
+        let sides = self.last_ns.iter_mut().zip(&mut self.tcp_flags);
+        let sides = sides.zip(&mut self.total_tcp_flags).zip(&later.peers);
+        for (((last_ns, flags), total_flags), l) in sides {
+            *last_ns = l.last_ns;
+            *flags |= l.tcp_flags;
+            *total_flags |= l.total_tcp_flags;
+        }
+        self.tap_port = later.key.tap_port;
+        if self.extra != later.extra {
+            self.extra.clone_from(&later.extra);
+        }
+        self.stat_time_s = later.stat_time_s;
+        self.observation_point = later.observation_point;
+        self.direction_score = later.direction_score;
+        self.bits = bits(later) | self.bits & (bit::NEW | bit::PERF);
+        Some(())
+    }
+
+    /// What it was made of, with what was added; what it has in `rest` is given back, so that nothing else may be
+    /// done with it.
+    pub(super) fn take(&mut self, rest: &mut Rest) -> TaggedFlow {
+        let ip = self.ip(rest);
+        if self.has(bit::IPV6) {
+            rest.ips.remove(self.ip[0]);
+        }
+        let mut f = TaggedFlow {
+            flow_id: self.flow_id,
+            key: FlowKey {
+                ip,
+                mac: self.mac.map(Mac::from_bytes),
+                tap_port: self.tap_port,
+                port: self.port,
+                tap_type: self.tap_type,
+                protocol: self.protocol,
+                is_ipv6: self.has(bit::IPV6),
+            },
+            peers: self.peers(),
+            start_ns: self.start_ns,
+            stat_time_s: self.stat_time_s,
+            perf: self.has(bit::PERF).then(L4Perf::default),
+            eth_type: self.eth_type,
+            vlan: self.vlan,
+            close_type: CloseType::ForcedReport,
+            signal_source: self.signal_source,
+            observation_point: self.observation_point,
+            is_new: self.has(bit::NEW),
+            is_active_service: self.has(bit::ACTIVE_SERVICE),
+            direction_score: self.direction_score,
+            init_ip_id: self.init_ip_id,
+            extra: self.extra.take(),
+            ..TaggedFlow::default()
+        };
+        f.duration_ns = duration_ns(&f);
+        f.end_ns = f.start_ns + f.duration_ns;
+        if let Some(p) = rest.perfs.remove(self.perf) {
+            p.restore(&mut f);
+        }
+        f
+    }
+
+    pub(super) const fn flow_id(&self) -> u64 {
+        self.flow_id
+    }
+
+    /// Reads a little of every cache line.
+    #[inline]
+    pub(super) const fn touch(&self) -> u64 {
+        self.flow_id ^ self.counts.packets[0] as u64 ^ self.port[0] as u64
+    }
+
+    const fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
+    }
+
+    fn ip(&self, rest: &Rest) -> [Ip; 2] {
+        if self.has(bit::IPV6) {
+            rest.ips.get(self.ip[0]).copied().unwrap_or_default()
+        } else {
+            self.ip.map(|ip| Ip::v4(ip.to_be_bytes()))
+        }
+    }
+
+    fn peers(&self) -> [FlowPeer; 2] {
+        let c = &self.counts;
+        let mut side = 0;
+        [(); 2].map(|()| {
+            let at = side;
+            side += 1;
+            let of = |pair: &[u32; 2]| pair.get(at).copied().unwrap_or_default();
+            let flags = |pair: &[u8; 2]| pair.get(at).copied().unwrap_or_default();
+            FlowPeer {
+                packets: of(&c.packets).into(),
+                bytes: of(&c.bytes).into(),
+                l3_bytes: of(&c.l3_bytes).into(),
+                l4_bytes: of(&c.l4_bytes).into(),
+                total_packets: of(&c.total_packets).into(),
+                total_bytes: of(&c.total_bytes).into(),
+                first_ns: match of(&self.first) {
+                    NEVER => 0,
+                    after => self.start_ns + u64::from(after),
+                },
+                last_ns: self.last_ns.get(at).copied().unwrap_or_default(),
+                tcp_flags: flags(&self.tcp_flags),
+                total_tcp_flags: flags(&self.total_tcp_flags),
+                is_l2_end: self.has(bit::L2_END << (2 * at)),
+                is_l3_end: self.has(bit::L3_END << (2 * at)),
+            }
+        })
+    }
+}
+
+impl Counts {
+    /// With what later reports of both sides add; `None` if something does not fit.
+    fn with(&self, later: &[FlowPeer; 2]) -> Option<Self> {
+        let small = |of: fn(&FlowPeer) -> u64| -> Option<[u32; 2]> {
+            let [a, b] = later;
+            Some([of(a).try_into().ok()?, of(b).try_into().ok()?])
+        };
+        let sum = |[a, b]: [u32; 2], more: [u32; 2]| -> Option<[u32; 2]> {
+            Some([a.checked_add(more[0])?, b.checked_add(more[1])?])
+        };
+        Some(Self {
+            packets: sum(self.packets, small(|p| p.packets)?)?,
+            bytes: sum(self.bytes, small(|p| p.bytes)?)?,
+            l3_bytes: sum(self.l3_bytes, small(|p| p.l3_bytes)?)?,
+            l4_bytes: sum(self.l4_bytes, small(|p| p.l4_bytes)?)?,
+            total_packets: small(|p| p.total_packets)?,
+            total_bytes: small(|p| p.total_bytes)?,
+        })
+    }
+}
+
+impl Rest {
+    pub(super) const fn new() -> Self {
+        Self {
+            ips: FlowSlab::new(),
+            perfs: FlowSlab::new(),
+        }
+    }
+
+    /// Reads a little of what a flow has in here.
+    #[inline]
+    pub(super) fn touch(&self, f: &CompactFlow) -> u64 {
+        self.perfs.get(f.perf).map_or(0, CompactPerf::touch)
+    }
+}
+
+/// First to last packet, as FlowMap states it.
+fn duration_ns(f: &TaggedFlow) -> u64 {
+    let [c, s] = &f.peers;
+    c.last_ns.max(s.last_ns).saturating_sub(f.start_ns)
+}
+
+/// When each side sent its first packet, after the start of the flow.
+fn first(f: &TaggedFlow) -> Option<[u32; 2]> {
+    let after = |p: &FlowPeer| match p.first_ns {
+        0 => Some(NEVER),
+        ns => {
+            let after = u32::try_from(ns.checked_sub(f.start_ns)?).ok()?;
+            (after != NEVER).then_some(after)
+        }
+    };
+    let [c, s] = &f.peers;
+    Some([after(c)?, after(s)?])
+}
+
+fn mac(f: &TaggedFlow) -> Option<[[u8; 6]; 2]> {
+    let six = |m: Mac| {
+        let [a, b, six @ ..] = m.0.to_be_bytes();
+        (a == 0 && b == 0).then_some(six)
+    };
+    let [c, s] = f.key.mac;
+    Some([six(c)?, six(s)?])
+}
+
+fn bits(f: &TaggedFlow) -> u8 {
+    let [c, s] = &f.peers;
+    [
+        (f.key.is_ipv6, bit::IPV6),
+        (f.is_new, bit::NEW),
+        (f.is_active_service, bit::ACTIVE_SERVICE),
+        (f.perf.is_some(), bit::PERF),
+        (c.is_l2_end, bit::L2_END),
+        (c.is_l3_end, bit::L3_END),
+        (s.is_l2_end, bit::L2_END << 2),
+        (s.is_l3_end, bit::L3_END << 2),
+    ]
+    .into_iter()
+    .filter(|(on, _)| *on)
+    .fold(0, |all, (_, bit)| all | bit)
+}
+
+#[cfg(test)]
+mod tests;
