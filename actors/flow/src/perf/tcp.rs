@@ -218,6 +218,10 @@ impl TcpFlow {
     fn on_bare_ack(&mut self, side: usize, p: &MetaPacket, time_ns: u64, ticks: &mut Ticks<'_>) {
         let [a, b] = &mut self.peers;
         let (me, other) = if side == 0 { (a, b) } else { (b, a) };
+        if p.ack != other.threshold {
+            // It acknowledges more than the handshake: the server has spoken.
+            me.idle_since_handshake = false;
+        }
         if other.accepted && p.ack == other.threshold {
             // The ACK itself again while neither side has said anything else; not a window update or a keep-alive,
             // which look alike but for one number.
@@ -283,6 +287,7 @@ impl TcpFlow {
             }
         }
         if !kind.data {
+            me.idle_since_handshake = false;
             self.forget_preconditions();
             return;
         }

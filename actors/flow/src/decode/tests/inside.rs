@@ -1,7 +1,6 @@
 //! What is inside of tunnels, whichever kind they are.
 
-use messages::{Ip, LinkType, Mac, MetaPacket, Tunnel, TunnelType, eth_type, packet_flags};
-use messages::{protocol, tcp_flags};
+use messages::{Ip, LinkType, MetaPacket, TunnelType, eth_type, packet_flags};
 
 use super::super::{Decoder, TunnelTypes};
 use super::wrap::*;

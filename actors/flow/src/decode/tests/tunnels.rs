@@ -1,9 +1,8 @@
 //! The kinds of tunnel, by what is in their headers.
 
-use messages::{Ip, LinkType, Mac, MetaPacket, Tunnel, TunnelType, eth_type, packet_flags};
-use messages::{protocol, tcp_flags};
+use messages::{Ip, TunnelType, eth_type};
 
-use super::super::{Decoder, TunnelTypes};
+use super::super::TunnelTypes;
 use super::wrap::*;
 use super::*;
 

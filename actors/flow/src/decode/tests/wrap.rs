@@ -1,7 +1,6 @@
 //! Packets in tunnels, and what is read from them.
 
-use messages::{Ip, LinkType, Mac, MetaPacket, Tunnel, TunnelType, eth_type, packet_flags};
-use messages::{protocol, tcp_flags};
+use messages::{Ip, LinkType, Mac, MetaPacket, Tunnel, TunnelType, eth_type, protocol, tcp_flags};
 
 use super::super::{Decoder, TunnelTypes};
 use super::*;
