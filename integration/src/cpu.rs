@@ -54,6 +54,37 @@ pub fn of_process(pid: u32) -> io::Result<Cpu> {
     fields(&format!("/proc/{pid}/stat"), 11)
 }
 
+/// CPU seconds used so far by the threads of process `pid` that are alive, to the microsecond and better.
+///
+/// # Errors
+/// When there is no such process, or the kernel keeps no scheduling statistics.
+pub fn of_threads(pid: u32) -> io::Result<f64> {
+    let (mut ns, mut threads) = (0.0, 0);
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let path = task?.path().join("schedstat");
+        // A thread may end between the two looks; it is no longer counted then.
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        // Its first field is the time on a CPU (Documentation/scheduler/sched-stats.rst).
+        let Some(Ok(on_cpu)) = text.split(' ').next().map(str::parse::<f64>) else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} holds no numbers", path.display()),
+            ));
+        };
+        ns += on_cpu;
+        threads += 1;
+    }
+    if threads == 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("/proc/{pid}/task/*/schedstat: none can be read"),
+        ));
+    }
+    Ok(ns / 1e9)
+}
+
 /// Fields of proc(5) `stat`, counted from the one after the command's closing parenthesis.
 fn fields(path: &str, first: usize) -> io::Result<Cpu> {
     let text = std::fs::read_to_string(path)?;
@@ -89,6 +120,8 @@ mod tests {
             }
         }
         assert!(super::of_children().unwrap().total() >= 0.0);
-        assert!(super::of_process(std::process::id()).unwrap().total() >= before.total());
+        let own = std::process::id();
+        assert!(super::of_process(own).unwrap().total() >= before.total());
+        assert!(super::of_threads(own).unwrap() >= 0.01);
     }
 }

@@ -1,7 +1,7 @@
 //! A panic in each stage of the agent: restarted at once, neighbours untouched, losses counted.
 //!
 //! The wiring is the product's own, run in virtual time over a capture of known contents.
-use agent::{Batch, DispatcherConfig, FileSource, HostEnds, ReplayedFile};
+use agent::{Batch, DispatcherConfig, QueuedFile, QueuedFileSource, ReplayedFile};
 use agent_main::config::AgentConfig;
 use agent_main::topology::{self, Ends, Mode, Taps};
 use capture::CaptureFile;
@@ -28,20 +28,21 @@ where
 }
 
 /// Runs the capture through the line; the fault, if any, strikes the stage's first call of that kind.
-fn run(fault: Option<(&str, Call)>) -> (Vec<StageSnapshot>, Duration) {
+fn run(queues: u32, fault: Option<(&str, Call)>) -> (Vec<StageSnapshot>, Duration) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     known(TEST_EPOCH_NS, Link::Wire)
         .build()
         .write_to(file.path())
         .unwrap();
     let replayed = ReplayedFile::new(CaptureFile::open(file.path()).unwrap());
+    let packets = QueuedFile::new(&replayed, queues);
     let out = sim(async move {
         let mut w = test_wiring();
         let config = AgentConfig::default();
         let ends = Ends {
-            metrics: w.stage("end.metrics", block(64), None, NoOutlet, || {
+            metrics: Some(w.stage("end.metrics", block(64), None, NoOutlet, || {
                 End::<Document>(Default::default())
-            }),
+            })),
             l4_flow_log: w.stage("end.l4_flow_log", block(64), None, NoOutlet, || {
                 End::<TaggedFlow>(Default::default())
             }),
@@ -50,15 +51,12 @@ fn run(fault: Option<(&str, Call)>) -> (Vec<StageSnapshot>, Duration) {
             &mut w,
             &config,
             Mode { live: false },
+            queues,
             &ends,
             Taps::default(),
-            move || {
-                let config = DispatcherConfig {
-                    live: false,
-                    rate_cap: None,
-                    host_ends: HostEnds::default(),
-                };
-                (config, FileSource::new(&replayed))
+            move |queue| {
+                let config = DispatcherConfig::default();
+                (config, QueuedFileSource::new(&packets, queue))
             },
         );
         drop(ends);
@@ -77,16 +75,28 @@ fn run(fault: Option<(&str, Call)>) -> (Vec<StageSnapshot>, Duration) {
 
 #[test]
 fn a_panic_in_any_stage_is_met_there_and_counted() {
-    let (calm, _) = run(None);
+    let stages = meet_panics(1, |_| true);
+    assert!(stages >= 9, "the whole L4 line: {stages} stages");
+}
+
+#[test]
+fn one_of_several_capture_queues_fails_alone() {
+    // One queue stands for all, and what brings them together.
+    let is_new = |name: &str| name.ends_with(".2") || name == "quadruple_generator";
+    assert_eq!(meet_panics(4, is_new), 3);
+}
+
+/// Makes each of the stages that are meant panic, in a line with so many capture queues; returns how many they were.
+fn meet_panics(queues: u32, is_meant: impl Fn(&str) -> bool) -> usize {
+    let (calm, _) = run(queues, None);
     let names: Vec<String> = calm
         .iter()
         .map(|s| s.name.clone())
-        .filter(|n| !n.starts_with("end."))
+        .filter(|n| !n.starts_with("end.") && is_meant(n))
         .collect();
-    assert!(names.len() >= 9, "the whole L4 line: {names:?}");
     for name in &names {
         for call in [Call::Handle, Call::Drain] {
-            let (hurt, took) = run(Some((name, call)));
+            let (hurt, took) = run(queues, Some((name, call)));
             assert!(
                 took <= Duration::from_millis(100),
                 "{name}: restarted at once, not after {took:?}"
@@ -119,6 +129,7 @@ fn a_panic_in_any_stage_is_met_there_and_counted() {
             );
         }
     }
+    names.len()
 }
 
 fn find<'a>(all: &'a [StageSnapshot], name: &str) -> &'a StageSnapshot {

@@ -3,6 +3,7 @@ mod compact_perf;
 mod health_checks;
 mod merge;
 mod open_flows;
+mod paths;
 
 use crate::batch::Chunks;
 use crate::stash::CHUNK;

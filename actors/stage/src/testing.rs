@@ -173,7 +173,9 @@ pub fn assert_stage_contract<S: Stage>(
                 hurt.lost > 0 || inputs().iter().all(|m| m.items() == 0),
                 "the batch in hand is counted as lost"
             ),
-            Call::Tick | Call::Drain | Call::More => assert_eq!(hurt.lost, 0, "nothing was in hand in {call:?}"),
+            Call::Tick | Call::Drain | Call::More => {
+                assert_eq!(hurt.lost, 0, "nothing was in hand in {call:?}")
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The agent's whole graph with stages that do nothing: what actors, mailboxes and batches cost a packet.
+use crate::spread::Spread;
+use crate::table::Table;
 use integration::cpu;
 use messages::MetaPacket;
 use stage::{
@@ -10,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const BATCH: usize = 256;
 const PACKETS: u64 = 60_000_000;
-const RUNS: usize = 5;
 
 /// Packets that go back to where they came from.
 type Pool = Arc<Mutex<Vec<Vec<MetaPacket>>>>;
@@ -197,33 +198,49 @@ fn once(metered: bool) -> io::Result<f64> {
     Ok(cpu::of_self()?.since(before).total() * 1e9 / PACKETS as f64)
 }
 
-pub(crate) fn run() -> io::Result<()> {
+/// Prints the table.
+///
+/// # Errors
+/// A graph does not drain.
+pub(crate) fn run(runs: usize) -> io::Result<()> {
     let (mut on, mut off) = (vec![], vec![]);
-    for _ in 0..RUNS {
-        on.push(once(true)?);
-        off.push(once(false)?);
+    for round in 1..=runs {
+        eprintln!("empty-graph: round {round} of {runs}");
+        let mut both = [(true, &mut on), (false, &mut off)];
+        // Each is the first in every other round.
+        both.rotate_left(round % 2);
+        for (metered, runs) in both {
+            runs.push(once(metered)?);
+        }
     }
-    let mut ratios: Vec<f64> = on.iter().zip(&off).map(|(a, b)| a / b).collect();
-    let row = |name: &str, v: &mut Vec<f64>, unit: &str| {
-        v.sort_by(f64::total_cmp);
-        let at = |i: usize| v.get(i).copied().unwrap_or(f64::NAN);
-        println!(
-            "{name:<44} {:>9.3} {:>9.3} {:>9.3}  {unit}",
-            at(0),
-            at(RUNS / 2),
-            at(RUNS - 1)
-        );
-    };
-    println!(
-        "{:<44} {:>9} {:>9} {:>9}",
-        "graph of 11 empty stages, batches of 256", "min", "median", "max"
-    );
-    row("  metering on (goal <= 70)", &mut on, "CPU ns / packet");
-    row("  metering off", &mut off, "CPU ns / packet");
-    row(
-        "  on / off (the line's own ratio is below)",
-        &mut ratios,
-        "ratio",
-    );
+    println!("graph of 11 empty stages, batches of {BATCH} packets");
+    let mut t = Table::new(&["", "median (min-max)", ""]);
+    for (name, spread, decimals, unit) in [
+        (
+            "  G9: metering on, goal <= 70",
+            Spread::of(on.clone()),
+            1,
+            "CPU ns / packet",
+        ),
+        (
+            "  metering off",
+            Spread::of(off.clone()),
+            1,
+            "CPU ns / packet",
+        ),
+        (
+            "  on / off (the line's own ratio: l4-line)",
+            Spread::ratio(&on, &off),
+            3,
+            "ratio",
+        ),
+    ] {
+        t.row(vec![
+            name.to_owned(),
+            spread.text(decimals),
+            unit.to_owned(),
+        ]);
+    }
+    print!("{}", t.text());
     Ok(())
 }

@@ -1,3 +1,7 @@
+use super::checksum::{fold, put, sum16};
+use super::planned::Transport;
+use super::side::Side;
+pub(super) use super::wrap::Wrap;
 use messages::tcp_flags::SYN;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -26,66 +30,108 @@ pub(super) const fn tcp_header(flags: u8) -> u32 {
     if flags & SYN != 0 { 28 } else { 20 }
 }
 
-/// One end of a frame.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct End {
-    pub(super) mac: [u8; 6],
-    pub(super) address: SocketAddr,
+/// Both ends of a flow, of one address family, and what is around its packets. The client comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) mac: [[u8; 6]; 2],
+    pub(super) address: [SocketAddr; 2],
+    pub(super) wrap: Wrap,
 }
 
-/// What follows the IP header.
+impl Ends {
+    pub(super) const fn client(&self) -> SocketAddr {
+        Side::Client.of(self.address)
+    }
+
+    pub(super) const fn server(&self) -> SocketAddr {
+        Side::Server.of(self.address)
+    }
+
+    pub(super) const fn is_ipv6(&self) -> bool {
+        self.client().is_ipv6()
+    }
+
+    /// Both ends are on the host that is captured on: frames of its loopback interface have no addresses.
+    pub(super) fn is_local(&self) -> bool {
+        self.mac == [[0; 6]; 2]
+    }
+
+    /// Most bytes after the IP header in a packet of this flow.
+    pub(super) const fn room(&self) -> u32 {
+        MAX_FRAME - self.wrap.overhead() - ip_header(self.client().ip())
+    }
+}
+
+/// What a packet is made of besides its ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Transport {
-    Tcp { seq: u32, ack: u32, flags: u8 },
-    Udp,
+pub(super) struct Content<'a> {
+    pub(super) side: Side,
+    pub(super) ip_id: u16,
+    pub(super) transport: Transport,
+    /// What the packet carries.
+    pub(super) payload: &'a [u8],
+    /// The payload of the whole datagram: that of the packet, but for fragments.
+    pub(super) whole: &'a [u8],
 }
 
 /// Writes a frame with correct lengths and checksums to `out`, which is overwritten.
 ///
-/// Both ends are of one address family. The caller keeps the whole within [`MAX_FRAME`].
-pub(super) fn write(
-    out: &mut Vec<u8>,
-    from: &End,
-    to: &End,
-    ip_id: u16,
-    transport: Transport,
-    payload: &[u8],
-    pad: bool,
-) {
+/// The caller keeps the whole within [`MAX_FRAME`].
+pub(super) fn write(out: &mut Vec<u8>, ends: &Ends, c: &Content<'_>, pad: bool) {
     out.clear();
-    out.extend_from_slice(&to.mac);
-    out.extend_from_slice(&from.mac);
-    let header = match transport {
-        Transport::Tcp { flags, .. } => tcp_header(flags),
-        Transport::Udp => UDP_HEADER,
-    };
-    // The callers' payloads are bounded by MAX_FRAME, far below 65535.
-    let length = header as u16 + payload.len() as u16;
-    let protocol = match transport {
-        Transport::Tcp { .. } => messages::protocol::TCP,
-        Transport::Udp => messages::protocol::UDP,
-    };
-    let pseudo = match (from.address.ip(), to.address.ip()) {
-        (IpAddr::V4(s), IpAddr::V4(d)) => ipv4(out, s, d, ip_id, protocol, length),
-        (s, d) => ipv6(out, as_v6(s), as_v6(d), protocol, length),
-    };
-    let at = out.len();
-    match transport {
-        Transport::Tcp { seq, ack, flags } => tcp(out, from, to, seq, ack, flags),
-        Transport::Udp => {
-            out.extend_from_slice(&from.address.port().to_be_bytes());
-            out.extend_from_slice(&to.address.port().to_be_bytes());
-            out.extend_from_slice(&length.to_be_bytes());
-            out.extend_from_slice(&[0, 0]);
-        }
+    // Bounded by MAX_FRAME, far below 65535.
+    let length = (c.transport.header() as usize + c.payload.len()) as u16;
+    let inner = ip_header(ends.client().ip()) + u32::from(length);
+    ends.wrap
+        .write(out, ends.mac, c.side, ends.is_ipv6(), inner);
+    let (from, to) = (c.side.of(ends.address), c.side.other().of(ends.address));
+    match (from.ip(), to.ip()) {
+        (IpAddr::V4(s), IpAddr::V4(d)) => ipv4(out, s, d, c, length),
+        (s, d) => ipv6(out, as_v6(s), as_v6(d), c, length),
     }
-    out.extend_from_slice(payload);
-    let sum = pseudo + sum16(out.get(at..).unwrap_or_default());
-    let place = match transport {
-        Transport::Tcp { .. } => at + 16,
-        Transport::Udp => at + 6,
-    };
-    put(out, place, fold(sum));
+    let at = out.len();
+    match c.transport {
+        Transport::Tcp {
+            seq,
+            ack,
+            flags,
+            window,
+        } => {
+            out.extend_from_slice(&from.port().to_be_bytes());
+            out.extend_from_slice(&to.port().to_be_bytes());
+            out.extend_from_slice(&seq.to_be_bytes());
+            out.extend_from_slice(&ack.to_be_bytes());
+            let words = (tcp_header(flags) / 4) as u8;
+            out.extend_from_slice(&[words << 4, flags]);
+            out.extend_from_slice(&window.to_be_bytes());
+            out.extend_from_slice(&[0; 4]);
+            if flags & SYN != 0 {
+                out.extend_from_slice(&SYN_OPTIONS);
+            }
+            out.extend_from_slice(c.payload);
+            let covered = sum16(out.get(at..).unwrap_or_default());
+            put(
+                out,
+                at + 16,
+                fold(pseudo(from.ip(), to.ip(), c, length.into()) + covered),
+            );
+        }
+        Transport::Udp | Transport::Fragment { offset: 0, .. } => {
+            let datagram = UDP_HEADER + c.whole.len() as u32;
+            out.extend_from_slice(&from.port().to_be_bytes());
+            out.extend_from_slice(&to.port().to_be_bytes());
+            out.extend_from_slice(&(datagram as u16).to_be_bytes());
+            out.extend_from_slice(&[0, 0]);
+            let covered = sum16(out.get(at..).unwrap_or_default()) + sum16(c.whole);
+            put(
+                out,
+                at + 6,
+                fold(pseudo(from.ip(), to.ip(), c, datagram) + covered),
+            );
+            out.extend_from_slice(c.payload);
+        }
+        Transport::Fragment { .. } => out.extend_from_slice(c.payload),
+    }
     if pad && out.len() < MIN_FRAME as usize {
         out.resize(MIN_FRAME as usize, 0);
     }
@@ -98,140 +144,51 @@ const fn as_v6(ip: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// EtherType and IPv4 header (RFC 791); returns the sum of the pseudo header (RFC 9293 3.1).
-fn ipv4(
-    out: &mut Vec<u8>,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    id: u16,
-    protocol: u8,
-    length: u16,
-) -> u32 {
-    out.extend_from_slice(&messages::eth_type::IPV4.to_be_bytes());
+const fn protocol(c: &Content<'_>) -> u8 {
+    match c.transport {
+        Transport::Tcp { .. } => messages::protocol::TCP,
+        Transport::Udp | Transport::Fragment { .. } => messages::protocol::UDP,
+    }
+}
+
+/// The sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1) of `length` bytes after the IP header.
+fn pseudo(from: IpAddr, to: IpAddr, c: &Content<'_>, length: u32) -> u32 {
+    let address = |ip| match ip {
+        IpAddr::V4(a) => sum16(&a.octets()),
+        IpAddr::V6(a) => sum16(&a.octets()),
+    };
+    address(from) + address(to) + u32::from(protocol(c)) + length
+}
+
+/// RFC 791.
+fn ipv4(out: &mut Vec<u8>, src: Ipv4Addr, dst: Ipv4Addr, c: &Content<'_>, length: u16) {
+    let (id, fragment) = match c.transport {
+        Transport::Fragment {
+            id, offset, last, ..
+        } => (id, (offset / 8) | if last { 0 } else { 0x2000 }),
+        // Do not fragment.
+        Transport::Tcp { .. } | Transport::Udp => (c.ip_id, 0x4000),
+    };
     let at = out.len();
     out.extend_from_slice(&[0x45, 0]);
     out.extend_from_slice(&(20 + length).to_be_bytes());
     out.extend_from_slice(&id.to_be_bytes());
-    // Do not fragment.
-    out.extend_from_slice(&[0x40, 0, TTL, protocol, 0, 0]);
+    out.extend_from_slice(&fragment.to_be_bytes());
+    out.extend_from_slice(&[TTL, protocol(c), 0, 0]);
     out.extend_from_slice(&src.octets());
     out.extend_from_slice(&dst.octets());
     let sum = fold(sum16(out.get(at..).unwrap_or_default()));
     put(out, at + 10, sum);
-    sum16(&src.octets()) + sum16(&dst.octets()) + u32::from(protocol) + u32::from(length)
 }
 
-/// EtherType and IPv6 header (RFC 8200); returns the sum of the pseudo header.
-fn ipv6(out: &mut Vec<u8>, src: Ipv6Addr, dst: Ipv6Addr, protocol: u8, length: u16) -> u32 {
-    out.extend_from_slice(&messages::eth_type::IPV6.to_be_bytes());
+/// RFC 8200.
+fn ipv6(out: &mut Vec<u8>, src: Ipv6Addr, dst: Ipv6Addr, c: &Content<'_>, length: u16) {
     out.extend_from_slice(&[0x60, 0, 0, 0]);
     out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(&[protocol, TTL]);
+    out.extend_from_slice(&[protocol(c), TTL]);
     out.extend_from_slice(&src.octets());
     out.extend_from_slice(&dst.octets());
-    sum16(&src.octets()) + sum16(&dst.octets()) + u32::from(protocol) + u32::from(length)
-}
-
-fn tcp(out: &mut Vec<u8>, from: &End, to: &End, seq: u32, ack: u32, flags: u8) {
-    out.extend_from_slice(&from.address.port().to_be_bytes());
-    out.extend_from_slice(&to.address.port().to_be_bytes());
-    out.extend_from_slice(&seq.to_be_bytes());
-    out.extend_from_slice(&ack.to_be_bytes());
-    let words = (tcp_header(flags) / 4) as u8;
-    out.extend_from_slice(&[words << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    if flags & SYN != 0 {
-        out.extend_from_slice(&SYN_OPTIONS);
-    }
-}
-
-fn put(out: &mut [u8], at: usize, value: u16) {
-    if let Some(place) = out.get_mut(at..at + 2) {
-        place.copy_from_slice(&value.to_be_bytes());
-    }
-}
-
-/// Sum of 16-bit words (RFC 1071). A frame has far fewer words than would overflow.
-fn sum16(bytes: &[u8]) -> u32 {
-    let mut words = bytes.chunks_exact(2);
-    let mut sum = 0;
-    for word in &mut words {
-        if let [a, b] = word {
-            sum += u32::from(u16::from_be_bytes([*a, *b]));
-        }
-    }
-    if let [last] = words.remainder() {
-        sum += u32::from(*last) << 8;
-    }
-    sum
-}
-
-/// The checksum of a sum. A UDP checksum of 0 is sent as all ones (RFC 768), which TCP may do as well.
-const fn fold(mut sum: u32) -> u16 {
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    match !(sum as u16) {
-        0 => 0xffff,
-        checksum => checksum,
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use messages::tcp_flags::{ACK, PSH};
-
-    fn end(address: &str) -> End {
-        End {
-            mac: [2, 0, 0, 0, 0, 1],
-            address: address.parse().unwrap(),
-        }
-    }
-
-    /// A correct checksum makes the sum over all it covers, itself included, all ones.
-    fn check(frame: &[u8], network: usize, addresses: std::ops::Range<usize>, protocol: u8) {
-        let l4 = frame.get(network..).unwrap();
-        let sum = sum16(&frame[addresses]) + u32::from(protocol) + l4.len() as u32 + sum16(l4);
-        let mut folded = sum;
-        while folded > 0xffff {
-            folded = (folded & 0xffff) + (folded >> 16);
-        }
-        assert_eq!(folded, 0xffff);
-    }
-
-    #[test]
-    fn checksums_hold() {
-        let mut out = vec![];
-        let (a, b) = (end("10.0.0.1:40000"), end("10.0.0.2:80"));
-        let tcp = |flags| Transport::Tcp {
-            seq: 7,
-            ack: 9,
-            flags,
-        };
-        write(&mut out, &a, &b, 1, tcp(PSH | ACK), b"odd", false);
-        assert_eq!(out.len(), 14 + 20 + 20 + 3);
-        check(&out, 34, 26..34, 6);
-        write(&mut out, &a, &b, 1, tcp(SYN), b"", false);
-        assert_eq!(out.len(), 14 + 20 + 28);
-        check(&out, 34, 26..34, 6);
-        write(&mut out, &a, &b, 1, Transport::Udp, b"datagram", false);
-        check(&out, 34, 26..34, 17);
-        let (a, b) = (end("[fd00::1]:40000"), end("[fd00::2]:80"));
-        write(&mut out, &a, &b, 1, tcp(ACK), b"four", false);
-        assert_eq!(out.len(), 14 + 40 + 20 + 4);
-        check(&out, 54, 22..54, 6);
-    }
-
-    #[test]
-    fn short_frames_are_padded_behind_the_datagram() {
-        let mut out = vec![];
-        let (a, b) = (end("10.0.0.1:40000"), end("10.0.0.2:80"));
-        write(&mut out, &a, &b, 1, Transport::Udp, b"", true);
-        assert_eq!(out.len(), 60);
-        assert_eq!(
-            out[16..18],
-            [0, 28],
-            "the IP header's length has no padding"
-        );
-    }
-}
+mod tests;

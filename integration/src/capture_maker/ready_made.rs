@@ -174,75 +174,49 @@ pub fn demo(start_ns: u64, link: Link) -> Scenario {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read::read;
     use super::*;
     use std::collections::BTreeMap;
 
     const START: u64 = 1_700_000_045_000_000_000;
 
     /// From whom to whom.
-    type Way = (IpAddr, u16, IpAddr, u16);
+    type Way = ([IpAddr; 2], [u16; 2]);
 
-    /// The oracle's arithmetic against the frames' own bytes, read here in the plainest way.
+    /// The oracle's arithmetic against the frames' own bytes.
     fn agree(scenario: &Scenario) {
         let capture = scenario.build();
-        let mut seen: BTreeMap<Way, (u64, u64, u64, u64)> = BTreeMap::new();
+        let mut seen: BTreeMap<Way, [u64; 4]> = BTreeMap::new();
+        let mut seconds: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for f in &capture.frames {
-            let b = &f.bytes;
-            assert!(b.len() <= 1514, "{} bytes", b.len());
-            let v6 = b[12..14] == [0x86, 0xdd];
-            let (ip, l3, protocol): ([IpAddr; 2], u64, u8) = if v6 {
-                let a = |at: usize| <[u8; 16]>::try_from(&b[at..at + 16]).unwrap().into();
-                let len = 40 + u16::from_be_bytes([b[18], b[19]]);
-                ([a(22), a(38)], len.into(), b[20])
-            } else {
-                let a = |at: usize| <[u8; 4]>::try_from(&b[at..at + 4]).unwrap().into();
-                let len = u16::from_be_bytes([b[16], b[17]]);
-                ([a(26), a(30)], len.into(), b[23])
-            };
-            let l4 = if v6 { 54 } else { 34 };
-            let port = |at: usize| u16::from_be_bytes([b[at], b[at + 1]]);
-            let header = if protocol == 6 {
-                u64::from(b[l4 + 12] >> 4) * 4
-            } else {
-                8
-            };
-            let l3 = l3 - (l4 as u64 - 14);
-            let payload = l3 - header;
-            let key = (ip[0], port(l4), ip[1], port(l4 + 2));
-            let sum = seen.entry(key).or_default();
-            sum.0 += 1;
-            sum.1 += b.len() as u64;
-            sum.2 += l3;
-            sum.3 += payload;
-        }
-        let mut packets = 0;
-        for f in &capture.oracle.flows {
-            let (c, s) = ((f.ip_0, f.port_0), (f.ip_1, f.port_1));
-            let of = |a: (IpAddr, u16), b: (IpAddr, u16)| {
-                seen.get(&(a.0, a.1, b.0, b.1)).copied().unwrap_or_default()
-            };
-            let tx = (f.packet_tx, f.byte_tx, f.l3_byte_tx, f.l4_byte_tx);
-            let rx = (f.packet_rx, f.byte_rx, f.l3_byte_rx, f.l4_byte_rx);
-            assert_eq!((of(c, s), of(s, c)), (tx, rx), "{f:?}");
-            assert_eq!(
-                f.packets_by_second.values().sum::<u64>(),
-                f.packet_tx + f.packet_rx
-            );
-            packets += f.packet_tx + f.packet_rx;
-        }
-        assert_eq!(packets, capture.frames.len() as u64);
-        assert_eq!(packets, capture.oracle.totals.packets);
-        let mut seconds: BTreeMap<u64, u64> = BTreeMap::new();
-        for f in &capture.frames {
-            *seconds.entry(f.time_ns / 1_000_000_000).or_default() += 1;
-        }
-        let mut expected: BTreeMap<u64, u64> = BTreeMap::new();
-        for f in &capture.oracle.flows {
-            for (s, n) in &f.packets_by_second {
-                *expected.entry(*s).or_default() += n;
+            let r = read(&f.bytes);
+            let wire = f.bytes.len() as u64;
+            let sum = seen.entry((r.ip.unwrap(), r.ports.unwrap())).or_default();
+            for (sum, n) in sum.iter_mut().zip([1, wire, r.l3, r.l4]) {
+                *sum += n;
             }
+            let second = seconds.entry(f.time_ns / 1_000_000_000).or_default();
+            *second = (second.0 + 1, second.1 + wire);
         }
-        assert_eq!(seconds, expected);
+        for f in &capture.oracle.flows {
+            let of = |ip, ports| seen.get(&(ip, ports)).copied().unwrap_or_default();
+            let got = [
+                of([f.ip_0, f.ip_1], [f.port_0, f.port_1]),
+                of([f.ip_1, f.ip_0], [f.port_1, f.port_0]),
+            ];
+            let m = &f.meter;
+            let want = [0, 1].map(|side| {
+                [
+                    m.packets[side],
+                    m.bytes[side],
+                    m.l3_bytes[side],
+                    m.l4_bytes[side],
+                ]
+            });
+            assert_eq!(got, want, "{f:?}");
+        }
+        assert_eq!(capture.oracle.totals.packets, capture.frames.len() as u64);
+        assert_eq!(capture.oracle.seconds, seconds);
     }
 
     #[test]

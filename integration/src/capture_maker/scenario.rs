@@ -1,29 +1,19 @@
-use super::frame::{self, End, Transport};
-use super::oracle::{ExpectedFlow, Oracle};
+use super::frame::{self, Content, Ends, Wrap};
+use super::oracle::Oracle;
+use super::planned::{Payload, Planned, Size};
 use super::{TcpFlow, UdpFlow};
 use capture::PcapWriter;
 use messages::LinkType;
+use serde::Serialize;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Bytes of payload, all alike: they must not look like a protocol that would be recognised.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Payload(pub(super) u32);
-
-/// A packet before it is bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Planned {
-    /// When it is sent, us after the start of the scenario.
-    pub(super) at_us: u64,
-    pub(super) from_client: bool,
-    pub(super) transport: Transport,
-    pub(super) payload: Payload,
-}
-
 /// What the frames look as if captured on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Link {
     /// The loopback interface: no MAC addresses, nothing padded. Both ends are on the host.
     Loopback,
@@ -91,39 +81,40 @@ impl Scenario {
     /// What anything that counts the frames must find.
     #[must_use]
     pub fn oracle(&self) -> Oracle {
-        let (start_us, pad) = (self.start_ns / 1000, self.link == Link::Wire);
-        let flows = self.flows.iter().map(|f| -> ExpectedFlow {
-            match f {
-                Flow::Tcp(f) => f.expect(start_us, pad),
-                Flow::Udp(f) => f.expect(start_us, pad),
+        let mut oracle = Oracle::default();
+        for (ends, planned) in self.plans() {
+            let mut flow = None;
+            for p in &planned {
+                let size = Size::of(p, ends.client().ip(), &ends.wrap, self.pad());
+                oracle.packet(&mut flow, &ends, p, size, self.time_ns(p));
             }
-        });
-        Oracle::of(flows.collect())
+            if let Some(flow) = flow {
+                let expected = oracle.end(&flow, &ends);
+                oracle.flows.push(expected);
+            }
+        }
+        oracle
     }
 
     /// Makes the frames and the oracle.
     #[must_use]
     pub fn build(&self) -> Capture {
         let mut frames = vec![];
-        let filler = vec![b'.'; frame::MAX_FRAME as usize];
-        for (n, flow) in self.flows.iter().enumerate() {
-            let (planned, client, server) = match flow {
-                Flow::Tcp(f) => (f.plan(), f.client, f.server),
-                Flow::Udp(f) => (f.plan(), f.client, f.server),
-            };
-            let (client, server) = (self.end(n, 1, client), self.end(n, 2, server));
-            for (i, p) in planned.iter().enumerate() {
-                let (from, to) = if p.from_client {
-                    (&client, &server)
-                } else {
-                    (&server, &client)
-                };
-                let payload = filler.get(..p.payload.0 as usize).unwrap_or(&filler);
+        let mut payload = vec![];
+        for (ends, planned) in self.plans() {
+            for (n, p) in planned.iter().enumerate() {
                 let mut bytes = Vec::new();
-                let pad = self.link == Link::Wire;
-                frame::write(&mut bytes, from, to, i as u16, p.transport, payload, pad);
+                fill(&mut payload, &[], p.payload);
+                let content = Content {
+                    side: p.side,
+                    ip_id: n as u16,
+                    transport: p.transport,
+                    payload: &payload,
+                    whole: &payload,
+                };
+                frame::write(&mut bytes, &ends, &content, self.pad());
                 frames.push(Frame {
-                    time_ns: self.start_ns + p.at_us * 1000,
+                    time_ns: self.time_ns(p),
                     bytes,
                 });
             }
@@ -135,14 +126,49 @@ impl Scenario {
         }
     }
 
-    fn end(&self, flow: usize, side: u8, address: SocketAddr) -> End {
-        let mac = match self.link {
+    /// Each flow's ends and packets.
+    fn plans(&self) -> impl Iterator<Item = (Ends, VecDeque<Planned>)> {
+        self.flows.iter().enumerate().map(|(n, flow)| match flow {
+            Flow::Tcp(f) => {
+                let ends = self.ends(n, f.client, f.server);
+                (ends, f.plan(&ends))
+            }
+            Flow::Udp(f) => (self.ends(n, f.client, f.server), f.plan()),
+        })
+    }
+
+    fn pad(&self) -> bool {
+        self.link == Link::Wire
+    }
+
+    const fn time_ns(&self, p: &Planned) -> u64 {
+        self.start_ns + p.at_us * 1000
+    }
+
+    fn ends(&self, flow: usize, client: SocketAddr, server: SocketAddr) -> Ends {
+        let mac = |side: u8| match self.link {
             Link::Loopback => [0; 6],
             // Locally administered, unicast.
             Link::Wire => [2, side, 0, 0, (flow >> 8) as u8, flow as u8],
         };
-        End { mac, address }
+        Ends {
+            mac: [mac(1), mac(2)],
+            address: [client, server],
+            wrap: Wrap::default(),
+        }
     }
+}
+
+/// Overwrites `out` with what a packet of a flow with this text carries.
+pub(super) fn fill(out: &mut Vec<u8>, text: &[u8], payload: Payload) {
+    out.clear();
+    let from = payload.at as usize;
+    out.extend_from_slice(
+        text.get(from..from + payload.text as usize)
+            .unwrap_or_default(),
+    );
+    // It must not look like a protocol that would be recognised.
+    out.resize(payload.len() as usize, b'.');
 }
 
 impl Capture {

@@ -1,9 +1,14 @@
-use super::frame::{ETHERNET, MIN_FRAME, Transport, UDP_HEADER, ip_header};
-use super::oracle::{Delay, ExpectedFlow};
-use super::scenario::{Payload, Planned};
+use super::planned::{Marks, Payload, Planned, Stand, Transport};
+use super::side::Side;
 use messages::CloseType;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+
+/// How a flow of datagrams stands, whatever was sent.
+pub(super) const STAND: Stand = Stand {
+    close: CloseType::Finish,
+    timeout_s: 5,
+};
 
 /// A datagram of the client and the server's answer.
 #[derive(Clone, Copy, Debug)]
@@ -30,84 +35,28 @@ pub struct UdpFlow {
 }
 
 impl UdpFlow {
-    pub(super) fn plan(&self) -> Vec<Planned> {
+    pub(super) fn plan(&self) -> VecDeque<Planned> {
         let mut now = self.start_us;
-        let mut planned = vec![];
-        let datagram = |at_us, from_client, payload| Planned {
+        let mut planned = VecDeque::new();
+        let datagram = |at_us, side, bytes, art| Planned {
             at_us,
-            from_client,
+            side,
             transport: Transport::Udp,
-            payload: Payload(payload),
+            payload: Payload::filler(bytes),
+            marks: Marks {
+                art,
+                ..Marks::default()
+            },
+            stand: STAND,
         };
         for d in &self.exchanges {
             now += d.idle_us;
-            planned.push(datagram(now, true, d.request));
+            planned.push_back(datagram(now, Side::Client, d.request, 0));
             if let Some((after, bytes)) = d.response {
                 now += after;
-                planned.push(datagram(now, false, bytes));
+                planned.push_back(datagram(now, Side::Server, bytes, after as u32));
             }
         }
         planned
-    }
-
-    /// What is to be found, by arithmetic on the definition.
-    pub(super) fn expect(&self, start_us: u64, pad: bool) -> ExpectedFlow {
-        let header = ip_header(self.client.ip());
-        let wire = |payload: u32| {
-            let n = ETHERNET + header + UDP_HEADER + payload;
-            u64::from(if pad { n.max(MIN_FRAME) } else { n })
-        };
-        let requests = || self.exchanges.iter().map(|d| d.request);
-        let answers = || self.exchanges.iter().filter_map(|d| d.response);
-        let l4 = [
-            requests().map(u64::from).sum::<u64>(),
-            answers().map(|(_, n)| u64::from(n)).sum(),
-        ];
-        let packets = [requests().count() as u64, answers().count() as u64];
-        let mut art = Delay::default();
-        answers().for_each(|(us, _)| art.add(us));
-        let mut seconds = BTreeMap::new();
-        let (mut now, mut first) = (self.start_us, None);
-        let mut sent = |at: u64| *seconds.entry((start_us + at) / 1_000_000).or_default() += 1;
-        for d in &self.exchanges {
-            now += d.idle_us;
-            first.get_or_insert(now);
-            sent(now);
-            if let Some((after, _)) = d.response {
-                now += after;
-                sent(now);
-            }
-        }
-        let first = first.unwrap_or(self.start_us);
-        ExpectedFlow {
-            ip_0: self.client.ip(),
-            ip_1: self.server.ip(),
-            port_0: self.client.port(),
-            port_1: self.server.port(),
-            protocol: messages::protocol::UDP,
-            packet_tx: packets[0],
-            packet_rx: packets[1],
-            byte_tx: requests().map(wire).sum(),
-            byte_rx: answers().map(|(_, n)| wire(n)).sum(),
-            l3_byte_tx: l4[0] + packets[0] * u64::from(UDP_HEADER),
-            l3_byte_rx: l4[1] + packets[1] * u64::from(UDP_HEADER),
-            l4_byte_tx: l4[0],
-            l4_byte_rx: l4[1],
-            rtt_us: None,
-            rtt_client_us: None,
-            rtt_server_us: None,
-            srt: Delay::default(),
-            art,
-            cit: Some(Delay::default()),
-            retrans_tx: 0,
-            retrans_rx: 0,
-            syn_count: 0,
-            synack_count: 0,
-            fin_count: 0,
-            close_type: CloseType::Finish as u16,
-            start_us: start_us + first,
-            duration_us: now - first,
-            packets_by_second: seconds,
-        }
     }
 }

@@ -1,22 +1,21 @@
-use super::compact_perf::CompactPerf;
+use super::compact_perf::{CompactPerf, Niche};
+use super::paths::{Path, Paths};
 use crate::flow_slab::{FlowSlab, NONE};
 use messages::{
-    CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, Mac, ObservationPoint, SignalSource,
-    TaggedFlow, TapType,
+    CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, ObservationPoint, TaggedFlow,
 };
 use std::sync::Arc;
 
 /// Offset that stands for "no packet".
 const NEVER: u32 = u32::MAX;
 
-/// A flow that goes on, in a third of the memory of a [`TaggedFlow`]: what its minute counted in 32 bits, and what
+/// A flow that goes on, in less than a third of the memory of a [`TaggedFlow`]: what its minute counted in 32 bits, and what
 /// only some have apart ([`Rest`]). The few flows that do not fit are kept whole, by whoever is told so by `None`.
 #[derive(Debug)]
 pub(super) struct CompactFlow {
     flow_id: u64,
     start_ns: u64,
     last_ns: [u64; 2],
-    tap_port: u64,
     extra: Option<Arc<FlowExtra>>,
     /// After `start_ns`, ns.
     first: [u32; 2],
@@ -27,23 +26,22 @@ pub(super) struct CompactFlow {
     perf: u32,
     stat_time_s: u32,
     pub(super) end_s: u32,
-    mac: [[u8; 6]; 2],
     port: [u16; 2],
-    eth_type: u16,
-    vlan: u16,
+    /// Number in [`Rest`].
+    path: u16,
     init_ip_id: u16,
     tcp_flags: [u8; 2],
     total_tcp_flags: [u8; 2],
-    tap_type: TapType,
     protocol: u8,
-    signal_source: SignalSource,
     observation_point: ObservationPoint,
     direction_score: u8,
     bits: u8,
+    #[allow(dead_code, reason = "it is there for the values that it has not")]
+    niche: Niche,
 }
 
 // It is what memory is spent on.
-const _: () = assert!(size_of::<CompactFlow>() <= 160);
+const _: () = assert!(size_of::<CompactFlow>() <= 136);
 
 /// What both sides sent.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +69,7 @@ mod bit {
 pub(super) struct Rest {
     ips: FlowSlab<[Ip; 2]>,
     perfs: FlowSlab<CompactPerf>,
+    paths: Paths,
 }
 
 impl CompactFlow {
@@ -91,7 +90,6 @@ impl CompactFlow {
             flow_id: f.flow_id,
             start_ns: f.start_ns,
             last_ns: f.peers.map(|p| p.last_ns),
-            tap_port: f.key.tap_port,
             extra: f.extra.clone(),
             first: first(f)?,
             counts: zero.with(&f.peers)?,
@@ -99,31 +97,31 @@ impl CompactFlow {
             perf: NONE,
             stat_time_s: f.stat_time_s,
             end_s: u32::try_from(end_s).ok()?,
-            mac: mac(f)?,
             port: f.key.port,
-            eth_type: f.eth_type,
-            vlan: f.vlan,
+            path: 0,
             init_ip_id: f.init_ip_id,
             tcp_flags: f.peers.map(|p| p.tcp_flags),
             total_tcp_flags: f.peers.map(|p| p.total_tcp_flags),
-            tap_type: f.key.tap_type,
             protocol: f.key.protocol,
-            signal_source: f.signal_source,
             observation_point: f.observation_point,
             direction_score: f.direction_score,
             bits: bits(f),
+            niche: Niche::Used,
         };
         let perf = if CompactPerf::is_nothing(f) {
             None
         } else {
             Some(CompactPerf::of(f)?)
         };
-        if f.key.is_ipv6 {
-            new.ip[0] = rest.ips.insert(f.key.ip);
-        } else if f.key.ip.map(|ip| Ip::v4(ip.v4_bytes())) == f.key.ip {
+        let is_ipv4 = !f.key.is_ipv6;
+        if is_ipv4 && f.key.ip.map(|ip| Ip::v4(ip.v4_bytes())) != f.key.ip {
+            return None;
+        }
+        new.path = rest.paths.hold(Path::of(f))?;
+        if is_ipv4 {
             new.ip = f.key.ip.map(Ip::v4_u32);
         } else {
-            return None;
+            new.ip[0] = rest.ips.insert(f.key.ip);
         }
         new.perf = perf.map_or(NONE, |p| rest.perfs.insert(p));
         Some(new)
@@ -145,14 +143,28 @@ impl CompactFlow {
         if !known {
             return None;
         }
-        let (first, counts, mac) = (first(later)?, self.counts.with(&later.peers)?, mac(later)?);
-        if !CompactPerf::is_nothing(later) || self.perf != NONE {
-            match rest.perfs.get_mut(self.perf) {
-                Some(p) => *p = p.with(later)?,
-                None => self.perf = rest.perfs.insert(CompactPerf::of(later)?),
-            }
+        let (first, counts) = (first(later)?, self.counts.with(&later.peers)?);
+        let path = Path::of(later);
+        let new_path = match rest.paths.get(self.path) {
+            Some(same) if *same == path => None,
+            _ => Some(path),
+        };
+        let new_perf = match rest.perfs.get(self.perf) {
+            Some(p) => Some(p.with(later)?),
+            None if CompactPerf::is_nothing(later) => None,
+            None => Some(CompactPerf::of(later)?),
+        };
+        if let Some(path) = new_path {
+            let at = rest.paths.hold(path)?;
+            rest.paths.release(std::mem::replace(&mut self.path, at));
         }
-        (self.first, self.counts, self.mac) = (first, counts, mac);
+        // From here on it fits.
+        match (rest.perfs.get_mut(self.perf), new_perf) {
+            (Some(p), Some(new)) => *p = new,
+            (None, Some(new)) => self.perf = rest.perfs.insert(new),
+            (_, None) => {}
+        }
+        (self.first, self.counts) = (first, counts);
         let sides = self.last_ns.iter_mut().zip(&mut self.tcp_flags);
         let sides = sides.zip(&mut self.total_tcp_flags).zip(&later.peers);
         for (((last_ns, flags), total_flags), l) in sides {
@@ -160,7 +172,6 @@ impl CompactFlow {
             *flags |= l.tcp_flags;
             *total_flags |= l.total_tcp_flags;
         }
-        self.tap_port = later.key.tap_port;
         if self.extra != later.extra {
             self.extra.clone_from(&later.extra);
         }
@@ -178,14 +189,16 @@ impl CompactFlow {
         if self.has(bit::IPV6) {
             rest.ips.remove(self.ip[0]);
         }
+        let path = rest.paths.get(self.path).copied().unwrap_or_default();
+        rest.paths.release(self.path);
         let mut f = TaggedFlow {
             flow_id: self.flow_id,
             key: FlowKey {
                 ip,
-                mac: self.mac.map(Mac::from_bytes),
-                tap_port: self.tap_port,
+                mac: path.mac,
+                tap_port: path.tap_port,
                 port: self.port,
-                tap_type: self.tap_type,
+                tap_type: path.tap_type,
                 protocol: self.protocol,
                 is_ipv6: self.has(bit::IPV6),
             },
@@ -193,10 +206,10 @@ impl CompactFlow {
             start_ns: self.start_ns,
             stat_time_s: self.stat_time_s,
             perf: self.has(bit::PERF).then(L4Perf::default),
-            eth_type: self.eth_type,
-            vlan: self.vlan,
+            eth_type: path.eth_type,
+            vlan: path.vlan,
             close_type: CloseType::ForcedReport,
-            signal_source: self.signal_source,
+            signal_source: path.signal_source,
             observation_point: self.observation_point,
             is_new: self.has(bit::NEW),
             is_active_service: self.has(bit::ACTIVE_SERVICE),
@@ -286,10 +299,11 @@ impl Counts {
 }
 
 impl Rest {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             ips: FlowSlab::new(),
             perfs: FlowSlab::new(),
+            paths: Paths::new(),
         }
     }
 
@@ -317,15 +331,6 @@ fn first(f: &TaggedFlow) -> Option<[u32; 2]> {
     };
     let [c, s] = &f.peers;
     Some([after(c)?, after(s)?])
-}
-
-fn mac(f: &TaggedFlow) -> Option<[[u8; 6]; 2]> {
-    let six = |m: Mac| {
-        let [a, b, six @ ..] = m.0.to_be_bytes();
-        (a == 0 && b == 0).then_some(six)
-    };
-    let [c, s] = f.key.mac;
-    Some([six(c)?, six(s)?])
 }
 
 fn bits(f: &TaggedFlow) -> u8 {

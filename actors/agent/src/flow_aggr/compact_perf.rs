@@ -1,28 +1,53 @@
 use messages::{L4Perf, Latency, TaggedFlow};
 
 /// What of a TCP flow, or of one with latencies, is kept beside [`super::compact::CompactFlow`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CompactPerf {
     rtt: u32,
-    /// Of the latencies in the order of [`latencies`].
-    sum: [u32; 5],
-    max: [u32; 5],
-    count: [u16; 5],
+    /// The only sample, if any, of `rtt_client` and `rtt_server`: of a connection there is hardly ever another.
+    handshake: [u32; 2],
+    /// Of `srt`, `art` and `cit`.
+    sum: [u32; 3],
+    max: [u32; 3],
+    count: [u16; 3],
     /// `retrans`, `zero_win` and `ooo` of client and server.
-    pairs: [u16; 6],
+    pairs: [u8; 6],
     /// `syn`, `synack`, `retrans_syn`, `retrans_synack` and `fin`.
-    handshakes: [u8; 5],
+    segments: [u8; 5],
+    niche: Niche,
     /// `syn_seq`, `synack_seq`, `last_keepalive_seq` and `last_keepalive_ack`.
     seqs: [u32; 4],
 }
 
+/// It has one value: by the others a slot that is free is known, which then needs no memory of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Niche {
+    Used = 0,
+}
+
+// Half of what it stands for.
+const _: () = assert!(size_of::<Option<CompactPerf>>() == 72);
+
 impl CompactPerf {
+    const NOTHING: Self = Self {
+        rtt: 0,
+        handshake: [0; 2],
+        sum: [0; 3],
+        max: [0; 3],
+        count: [0; 3],
+        pairs: [0; 6],
+        segments: [0; 5],
+        niche: Niche::Used,
+        seqs: [0; 4],
+    };
+
     /// What it is to keep of a report; `None` where something is too large.
     pub(super) fn of(f: &TaggedFlow) -> Option<Self> {
-        Self::default().with(f)
+        Self::NOTHING.with(f)
     }
 
-    /// A report that [`CompactPerf`] has nothing to keep of.
+    /// There is nothing to keep of a report.
     pub(super) fn is_nothing(f: &TaggedFlow) -> bool {
         seqs(f) == [0; 4] && f.perf.is_none_or(|p| p == L4Perf::default())
     }
@@ -33,23 +58,26 @@ impl CompactPerf {
             seqs: seqs(later),
             ..*self
         };
-        let Some(p) = &later.perf else {
-            return Some(new);
+        let p = match &later.perf {
+            Some(p) if *p != L4Perf::default() => p,
+            _ => return Some(new),
         };
-        if *p == L4Perf::default() {
-            return Some(new);
-        }
         new.rtt = new.rtt.max(p.rtt);
+        for (known, l) in new.handshake.iter_mut().zip([p.rtt_client, p.rtt_server]) {
+            match (*known, single(&l)?) {
+                (_, 0) => {}
+                (0, us) => *known = us,
+                _ => return None,
+            }
+        }
         let sums = new.sum.iter_mut().zip(&mut new.max).zip(&mut new.count);
-        for (((sum, max), count), l) in sums.zip(latencies(p)) {
+        for (((sum, max), count), l) in sums.zip([p.srt, p.art, p.cit]) {
             *sum = sum.checked_add(u32::try_from(l.sum).ok()?)?;
             *max = l.max.max(*max);
             *count = count.checked_add(u16::try_from(l.count).ok()?)?;
         }
-        for (sum, n) in new.pairs.iter_mut().zip(pairs(p)) {
-            *sum = sum.checked_add(u16::try_from(n).ok()?)?;
-        }
-        for (sum, n) in new.handshakes.iter_mut().zip(handshakes(p)) {
+        let segments = new.pairs.iter_mut().zip(pairs(p));
+        for (sum, n) in segments.chain(new.segments.iter_mut().zip(segments_of(p))) {
             *sum = sum.checked_add(u8::try_from(n).ok()?)?;
         }
         Some(new)
@@ -58,7 +86,7 @@ impl CompactPerf {
     /// Reads a little of both cache lines.
     #[inline]
     pub(super) const fn touch(&self) -> u64 {
-        self.rtt as u64 ^ self.seqs[0] as u64
+        self.rtt as u64 ^ self.seqs[3] as u64
     }
 
     /// Puts it back where it came from.
@@ -70,28 +98,45 @@ impl CompactPerf {
             f.last_keepalive_ack,
         ] = self.seqs;
         let Some(p) = &mut f.perf else { return };
+        let [rtt_client, rtt_server] = self.handshake.map(|us| Latency {
+            sum: us.into(),
+            max: us,
+            count: u32::from(us > 0),
+        });
         let mut all = self.sum.iter().zip(self.max).zip(self.count);
         let mut next = || {
-            all.next()
-                .map_or(Latency::default(), |((sum, max), count)| Latency {
-                    sum: u64::from(*sum),
-                    max,
-                    count: u32::from(count),
-                })
+            let ((sum, max), count) = all.next().unwrap_or(((&0, 0), 0));
+            Latency {
+                sum: u64::from(*sum),
+                max,
+                count: u32::from(count),
+            }
         };
+        let [a, b, c, d, e, g] = self.pairs.map(u32::from);
+        let [syn, synack, retrans_syn, retrans_synack, fin] = self.segments.map(u32::from);
         *p = L4Perf {
             rtt: self.rtt,
-            rtt_client: next(),
-            rtt_server: next(),
+            rtt_client,
+            rtt_server,
             srt: next(),
             art: next(),
             cit: next(),
-            ..L4Perf::default()
+            retrans: [a, b],
+            zero_win: [c, d],
+            ooo: [e, g],
+            syn,
+            synack,
+            retrans_syn,
+            retrans_synack,
+            fin,
         };
-        let [a, b, c, d, e, g] = self.pairs.map(u32::from);
-        (p.retrans, p.zero_win, p.ooo) = ([a, b], [c, d], [e, g]);
-        [p.syn, p.synack, p.retrans_syn, p.retrans_synack, p.fin] = self.handshakes.map(u32::from);
     }
+}
+
+/// The only sample of a latency, 0 where there is none; `None` where there are more.
+fn single(l: &Latency) -> Option<u32> {
+    let is_single = l.count == u32::from(l.max > 0) && l.sum == u64::from(l.max);
+    is_single.then_some(l.max)
 }
 
 const fn seqs(f: &TaggedFlow) -> [u32; 4] {
@@ -103,15 +148,11 @@ const fn seqs(f: &TaggedFlow) -> [u32; 4] {
     ]
 }
 
-const fn latencies(p: &L4Perf) -> [&Latency; 5] {
-    [&p.rtt_client, &p.rtt_server, &p.srt, &p.art, &p.cit]
-}
-
 const fn pairs(p: &L4Perf) -> [u32; 6] {
     let ([a, b], [c, d], [e, f]) = (p.retrans, p.zero_win, p.ooo);
     [a, b, c, d, e, f]
 }
 
-const fn handshakes(p: &L4Perf) -> [u32; 5] {
+const fn segments_of(p: &L4Perf) -> [u32; 5] {
     [p.syn, p.synack, p.retrans_syn, p.retrans_synack, p.fin]
 }

@@ -6,6 +6,9 @@ pub(super) fn merge(flow: &mut TaggedFlow, later: &TaggedFlow) {
         reverse(flow);
     }
     flow.key = later.key;
+    flow.eth_type = later.eth_type;
+    flow.vlan = later.vlan;
+    flow.signal_source = later.signal_source;
     for (p, l) in flow.peers.iter_mut().zip(&later.peers) {
         p.merge(l);
     }

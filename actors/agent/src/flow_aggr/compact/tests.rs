@@ -13,7 +13,8 @@ fn back(f: &TaggedFlow) -> Option<TaggedFlow> {
     let mut rest = Rest::new();
     let mut c = CompactFlow::of(f, 60, &mut rest)?;
     let f = c.take(&mut rest);
-    assert_eq!((rest.ips.len(), rest.perfs.len()), (0, 0), "all given back");
+    let left = (rest.ips.len(), rest.perfs.len(), rest.paths.len());
+    assert_eq!(left, (0, 0, 0), "all given back");
     Some(as_logged(f))
 }
 
@@ -47,6 +48,10 @@ fn ordinary(f: TaggedFlow) -> TaggedFlow {
             &mut p.cit,
         ] {
             l.sum >>= 10;
+        }
+        for l in [&mut p.rtt_client, &mut p.rtt_server] {
+            l.sum = l.max.into();
+            l.count = u32::from(l.max > 0);
         }
     }
     f.duration_ns = duration_ns(&f);
@@ -109,7 +114,6 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
         |f| f.peers[1].first_ns = f.start_ns + 5_000_000_000,
         |f| f.duration_ns += 1,
         |f| f.key.ip.swap(0, 1),
-        |f| f.key.mac[0].0 = 1 << 48,
         |f| f.close_type = CloseType::Finish,
         |f| {
             f.perf = Some(L4Perf {
@@ -117,6 +121,16 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
                     sum: 1 << 32,
                     max: 1,
                     count: 1,
+                },
+                ..L4Perf::default()
+            })
+        },
+        |f| {
+            f.perf = Some(L4Perf {
+                rtt_client: Latency {
+                    sum: 5,
+                    max: 3,
+                    count: 2,
                 },
                 ..L4Perf::default()
             })
