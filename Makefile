@@ -6,7 +6,7 @@ export PATH := $(FLOWSTAGE_CACHE)/tools/bin:$(PATH)
 
 TEST_LINTS = -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::indexing_slicing -A missing_docs -A clippy::type_complexity -A clippy::redundant_clone
 
-.PHONY: help demo test lint bench fmt docs clean
+.PHONY: help demo test lint fuzz bench fmt docs clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,10 @@ lint: ## format, clippy, cargo-deny, scripts
 	cargo deny --log-level error check --hide-inclusion-graph bans licenses sources
 	shellcheck integration/*.sh .ci/run
 
+fuzz: ## look for inputs that break something; FOR=60 seconds each, FUZZ=decode for one target
+	@integration/setup.sh fuzz
+	@integration/fuzz.sh
+
 bench: ## what it costs, in CPU seconds
 	@integration/bench.sh
 
@@ -38,4 +42,4 @@ docs: ## write the generated documents anew
 	cargo run -q -p integration --bin architecture > docs/architecture.md
 
 clean: ## remove build output (downloads are kept)
-	rm -rf "$(CARGO_TARGET_DIR)"
+	rm -rf "$(CARGO_TARGET_DIR)" "$(CARGO_TARGET_DIR)-fuzz"

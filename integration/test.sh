@@ -17,6 +17,7 @@ else
     cargo test --locked --workspace --all-features --no-fail-fast
 fi
 cargo test --locked --workspace --all-features --doc -q
+integration/fuzz.sh test
 
 awk '{ ran += $2; skipped += $3 } END { printf "conformance: %d ran, %d skipped\n", ran, skipped }' \
     "$FLOWSTAGE_CONFORMANCE_LOG"

@@ -1,0 +1,4 @@
+//! Fuzzes [`fuzz::targets::decode`].
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::program!(fuzz::targets::decode::TARGET);

@@ -1,0 +1,27 @@
+//! One file a boundary.
+
+pub mod capture_file;
+pub mod decapsulate;
+pub mod decode;
+pub mod documents;
+pub mod flow_map;
+pub(crate) mod frame;
+pub mod frames;
+mod message;
+mod script;
+pub mod settings;
+pub mod tagged_flows;
+
+use crate::Target;
+
+/// All of them.
+pub const ALL: [Target; 8] = [
+    decode::TARGET,
+    decapsulate::TARGET,
+    capture_file::TARGET,
+    flow_map::TARGET,
+    frames::TARGET,
+    documents::TARGET,
+    tagged_flows::TARGET,
+    settings::TARGET,
+];
