@@ -1,5 +1,6 @@
 mod compact;
 mod compact_perf;
+mod fits;
 mod health_checks;
 mod merge;
 mod open_flows;

@@ -542,3 +542,18 @@ fn memory_stays_where_it_is_once_flows_come_and_go() {
     assert_eq!(map.memory(), held);
     assert_eq!(map.len(), 5000);
 }
+
+#[test]
+fn a_leap_over_years_costs_nothing() {
+    let mut map = FlowMap::new(FlowMapConfig::default());
+    let mut out = Output::default();
+    for years in 0..30 {
+        map.inject(
+            &[udp(years * 365 * 86_400 * SECOND, CLIENT, SERVER, 1)],
+            &[],
+            &mut out,
+        );
+    }
+    assert_eq!(map.len(), 1);
+    assert!(map.memory() < 4 << 20, "{} bytes", map.memory());
+}

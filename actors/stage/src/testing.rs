@@ -174,7 +174,7 @@ pub fn assert_stage_contract<S: Stage>(
                 "the batch in hand is counted as lost"
             ),
             Call::Tick | Call::Drain | Call::More => {
-                assert_eq!(hurt.lost, 0, "nothing was in hand in {call:?}")
+                assert_eq!(hurt.lost, 0, "nothing was in hand in {call:?}");
             }
         }
     }

@@ -1,4 +1,5 @@
 use super::compact_perf::{CompactPerf, Niche};
+use super::fits::Fits;
 use super::paths::{Path, Paths};
 use crate::flow_slab::{FlowSlab, NONE};
 use messages::{
@@ -280,21 +281,29 @@ impl CompactFlow {
 impl Counts {
     /// With what later reports of both sides add; `None` if something does not fit.
     fn with(&self, later: &[FlowPeer; 2]) -> Option<Self> {
-        let small = |of: fn(&FlowPeer) -> u64| -> Option<[u32; 2]> {
-            let [a, b] = later;
-            Some([of(a).try_into().ok()?, of(b).try_into().ok()?])
-        };
-        let sum = |[a, b]: [u32; 2], more: [u32; 2]| -> Option<[u32; 2]> {
-            Some([a.checked_add(more[0])?, b.checked_add(more[1])?])
-        };
-        Some(Self {
-            packets: sum(self.packets, small(|p| p.packets)?)?,
-            bytes: sum(self.bytes, small(|p| p.bytes)?)?,
-            l3_bytes: sum(self.l3_bytes, small(|p| p.l3_bytes)?)?,
-            l4_bytes: sum(self.l4_bytes, small(|p| p.l4_bytes)?)?,
-            total_packets: small(|p| p.total_packets)?,
-            total_bytes: small(|p| p.total_bytes)?,
-        })
+        let mut new = *self;
+        let mut fits = Fits::default();
+        for (at, p) in later.iter().enumerate() {
+            for (pair, more) in [
+                (&mut new.packets, p.packets),
+                (&mut new.bytes, p.bytes),
+                (&mut new.l3_bytes, p.l3_bytes),
+                (&mut new.l4_bytes, p.l4_bytes),
+            ] {
+                if let Some(n) = pair.get_mut(at) {
+                    *n = fits.u32(*n, more);
+                }
+            }
+            for (pair, total) in [
+                (&mut new.total_packets, p.total_packets),
+                (&mut new.total_bytes, p.total_bytes),
+            ] {
+                if let Some(n) = pair.get_mut(at) {
+                    *n = fits.u32(0, total);
+                }
+            }
+        }
+        fits.all().then_some(new)
     }
 }
 

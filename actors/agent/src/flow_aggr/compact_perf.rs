@@ -1,3 +1,4 @@
+use super::fits::Fits;
 use messages::{L4Perf, Latency, TaggedFlow};
 
 /// What of a TCP flow, or of one with latencies, is kept beside [`super::compact::CompactFlow`].
@@ -62,25 +63,27 @@ impl CompactPerf {
             Some(p) if *p != L4Perf::default() => p,
             _ => return Some(new),
         };
+        let mut fits = Fits::default();
         new.rtt = new.rtt.max(p.rtt);
-        for (known, l) in new.handshake.iter_mut().zip([p.rtt_client, p.rtt_server]) {
-            match (*known, single(&l)?) {
-                (_, 0) => {}
-                (0, us) => *known = us,
-                _ => return None,
-            }
+        for (known, l) in new.handshake.iter_mut().zip([&p.rtt_client, &p.rtt_server]) {
+            // The only sample, or none.
+            let is_single = l.count == u32::from(l.max > 0) && l.sum == u64::from(l.max);
+            fits.none_of(!is_single || *known > 0 && l.max > 0);
+            *known |= l.max;
         }
         let sums = new.sum.iter_mut().zip(&mut new.max).zip(&mut new.count);
-        for (((sum, max), count), l) in sums.zip([p.srt, p.art, p.cit]) {
-            *sum = sum.checked_add(u32::try_from(l.sum).ok()?)?;
+        for (((sum, max), count), l) in sums.zip([&p.srt, &p.art, &p.cit]) {
+            *sum = fits.u32(*sum, l.sum);
             *max = l.max.max(*max);
-            *count = count.checked_add(u16::try_from(l.count).ok()?)?;
+            *count = fits.u16(*count, l.count);
         }
-        let segments = new.pairs.iter_mut().zip(pairs(p));
-        for (sum, n) in segments.chain(new.segments.iter_mut().zip(segments_of(p))) {
-            *sum = sum.checked_add(u8::try_from(n).ok()?)?;
+        for (sum, n) in new.pairs.iter_mut().zip(pairs(p)) {
+            *sum = fits.u8(*sum, n);
         }
-        Some(new)
+        for (sum, n) in new.segments.iter_mut().zip(segments_of(p)) {
+            *sum = fits.u8(*sum, n);
+        }
+        fits.all().then_some(new)
     }
 
     /// Reads a little of both cache lines.
@@ -131,12 +134,6 @@ impl CompactPerf {
             fin,
         };
     }
-}
-
-/// The only sample of a latency, 0 where there is none; `None` where there are more.
-fn single(l: &Latency) -> Option<u32> {
-    let is_single = l.count == u32::from(l.max > 0) && l.sum == u64::from(l.max);
-    is_single.then_some(l.max)
 }
 
 const fn seqs(f: &TaggedFlow) -> [u32; 4] {

@@ -48,6 +48,13 @@ impl Active {
         }
     }
 
+    /// Throws all lists away.
+    pub(crate) fn clear(&mut self) {
+        while !self.lists.is_empty() {
+            self.drop_first();
+        }
+    }
+
     /// Takes the next up to `most` nodes of `second` into `nodes`, which are emptied before. Lists of earlier
     /// seconds are thrown away.
     pub(crate) fn take(&mut self, second: u64, most: usize, nodes: &mut Vec<u32>) {

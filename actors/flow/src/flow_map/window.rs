@@ -20,7 +20,11 @@ impl FlowMap {
             }
             self.window_s += 1;
         }
-        self.window_s = self.window_s.max(target);
+        if self.window_s < target {
+            // No flow is open: what stands for the seconds that are leapt over has been reported.
+            self.active.clear();
+            self.window_s = target;
+        }
         self.moves_at_ns = self
             .window_s
             .saturating_add(1)

@@ -278,6 +278,8 @@ impl TcpFlow {
         if !keepalive {
             match me.seen.insert(p.seq, p.l4_len) {
                 Arrival::New => {}
+                // A SYN with data that comes again is counted as a SYN.
+                Arrival::Retransmission if kind.syn => {}
                 Arrival::Retransmission => ticks.edit(|t| *at(&mut t.retrans, side) += 1),
                 Arrival::OutOfOrder => ticks.edit(|t| *at(&mut t.ooo, side) += 1),
                 Arrival::Overlap => {
