@@ -27,7 +27,6 @@ fn file(packets: &[(u16, u64)], cut: usize) -> ReplayedFile {
         let data = frame(*client);
         w.write(*time_ns, &data, data.len() as u32).unwrap();
     }
-    drop(w);
     bytes.truncate(bytes.len() - cut);
     ReplayedFile::new(CaptureFile::new("test", Cursor::new(bytes)).unwrap())
 }
