@@ -182,7 +182,7 @@ impl Default for FlowMetrics {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowLog {
-    /// L4 flow logs a second; of more a uniform sample is sent and the rest counted as `sampled`. 0 = all.
+    /// L4 flow logs a second, 100 to 1000000; of more a uniform sample is sent and the rest counted as `sampled`. 0 = all.
     pub l4_throttle: u32,
     /// Health checks of one client and server port (connections that the client opens, sends nothing on and resets)
     /// are one log a minute, which says which flows it stands for.

@@ -11,11 +11,14 @@ use messages::{Document, Interval, TaggedFlow};
 use settings::Span;
 use stage::{Outlet, Policy, Port, Wiring, block, drop_oldest};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Most capture queues: flow ids have room for the numbers of so many.
 const MOST_QUEUES: u32 = 256;
+/// Flow logs a second that may be let through: fewer tell nothing, and four seconds of more take too much memory.
+const THROTTLES: RangeInclusive<u32> = 100..=1_000_000;
 /// Batches that wait between two boxes of the agent.
 const QUEUE: Policy = block(8);
 /// Batches of packets that wait for a FlowGenerator.
@@ -51,6 +54,14 @@ pub(crate) fn check(c: &AgentConfig) -> Result<(), String> {
         return Err(format!(
             "flow.server_ports: {ports} ports; there is room for {}",
             ServerPorts::MOST
+        ));
+    }
+    let throttle = c.flow_log.l4_throttle;
+    if throttle != 0 && !THROTTLES.contains(&throttle) {
+        return Err(format!(
+            "flow_log.l4_throttle: {throttle} is neither 0 (all) nor in {}..={}",
+            THROTTLES.start(),
+            THROTTLES.end()
         ));
     }
     Ok(())
@@ -376,3 +387,6 @@ fn frame_sink(w: &Wiring, c: &AgentConfig, server: SocketAddr, to: &str) -> Fram
     };
     FrameSink::new(config, w.shutdown(), w.clock())
 }
+
+#[cfg(test)]
+mod tests;

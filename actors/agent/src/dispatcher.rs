@@ -214,7 +214,10 @@ impl Round<'_> {
         if p.vlan == 0 {
             p.vlan = raw.vlan.unwrap_or_default();
         }
-        self.host_ends.mark(p);
+        let outer = (p.tunnel as usize)
+            .checked_sub(1)
+            .and_then(|at| self.decoder.tunnels().get(at));
+        self.host_ends.mark(p, outer);
         if self.batch.len() >= BATCH {
             self.send();
         }

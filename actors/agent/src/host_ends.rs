@@ -1,7 +1,7 @@
 use ahash::RandomState;
 use capture::Interface;
 use hashbrown::{HashMap, HashSet};
-use messages::{Ip, Mac, MetaPacket, packet_flags};
+use messages::{Ip, Mac, MetaPacket, Tunnel, packet_flags};
 use std::net::IpAddr;
 
 /// What of the traffic belongs to this host: the link addresses of its interfaces and its network addresses.
@@ -40,19 +40,21 @@ impl HostEnds {
         self.ips.insert((ip.is_ipv6(), ip.into()));
     }
 
-    /// Says of a packet which of its ends are here, beyond what the decoder saw by itself.
+    /// Says of a packet which of its ends are here, beyond what the decoder saw by itself; `outer` is the tunnel that
+    /// it came in, whose link addresses are those of the frame.
     #[inline]
-    pub(crate) fn mark(&self, p: &mut MetaPacket) {
+    pub(crate) fn mark(&self, p: &mut MetaPacket, outer: Option<&Tunnel>) {
+        let (src, dst) = outer.map_or((p.mac_src, p.mac_dst), |t| (t.mac_src, t.mac_dst));
         if let Some(mac) = self.macs.get(&p.interface) {
             // On a link without addresses of its own (loopback) both are those of the interface.
-            if p.mac_src == *mac {
+            if src == *mac {
                 p.flags |= packet_flags::L2_END_SRC;
-            } else if self.all_macs.has(p.mac_src) {
+            } else if self.all_macs.has(src) {
                 p.flags |= packet_flags::LOCAL_MAC_SRC;
             }
-            if p.mac_dst == *mac || p.mac_dst.is_multicast() {
+            if dst == *mac || dst.is_multicast() {
                 p.flags |= packet_flags::L2_END_DST;
-            } else if self.all_macs.has(p.mac_dst) {
+            } else if self.all_macs.has(dst) {
                 p.flags |= packet_flags::LOCAL_MAC_DST;
             }
         }
@@ -135,8 +137,28 @@ mod tests {
             flags: if src.is_ipv6() { IPV6 } else { 0 },
             ..MetaPacket::default()
         };
-        ends().mark(&mut p);
+        ends().mark(&mut p, None);
         p.flags & !IPV6
+    }
+
+    #[test]
+    fn in_a_tunnel_the_frames_addresses_tell() {
+        let (ours, theirs, pod) = (0x0200_0000_0002, 0x0200_0000_0009, 0x0200_0000_0044);
+        let mut p = MetaPacket {
+            interface: 2,
+            mac_src: Mac(pod),
+            mac_dst: Mac(pod),
+            ip_dst: Ip::v4([10, 0, 0, 2]),
+            tunnel: 1,
+            ..MetaPacket::default()
+        };
+        let outer = Tunnel {
+            mac_src: Mac(theirs),
+            mac_dst: Mac(ours),
+            ..Tunnel::default()
+        };
+        ends().mark(&mut p, Some(&outer));
+        assert_eq!(p.flags, L2_END_DST | L3_END_DST);
     }
 
     #[test]

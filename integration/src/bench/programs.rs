@@ -171,13 +171,19 @@ impl Programs {
     }
 }
 
-/// Nothing is sampled or capped; documents as meant.
+/// Nothing is sampled or capped, every flow has a log of its own; documents as meant.
 fn configuration(p: Program) -> String {
-    let mut yaml =
-        "capture:\n  max_packets_per_second: 0\nflow_log:\n  l4_throttle: 0\n".to_owned();
-    if p == Program::FlowLogs {
-        yaml += "flow_metrics:\n  enabled: false\n";
-    }
+    let mut yaml = concat!(
+        "capture:\n  max_packets_per_second: 0\n",
+        "flow_log:\n  l4_throttle: 0\n  aggregate_health_checks: false\n"
+    )
+    .to_owned();
+    yaml += if p == Program::FlowLogs {
+        "flow_metrics:\n  enabled: false\n"
+    } else {
+        // More than any workload has groups of flows in a minute.
+        "flow_metrics:\n  window_limit: 4000000\n"
+    };
     yaml
 }
 

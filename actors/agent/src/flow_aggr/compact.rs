@@ -2,9 +2,7 @@ use super::compact_perf::{CompactPerf, Niche};
 use super::fits::Fits;
 use super::paths::{Path, Paths};
 use crate::flow_slab::{FlowSlab, NONE};
-use messages::{
-    CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, ObservationPoint, TaggedFlow,
-};
+use messages::{CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, ObservationPoint, TaggedFlow};
 use std::sync::Arc;
 
 /// Offset that stands for "no packet".
@@ -16,11 +14,8 @@ const NEVER: u32 = u32::MAX;
 pub(super) struct CompactFlow {
     flow_id: u64,
     start_ns: u64,
-    last_ns: [u64; 2],
     extra: Option<Arc<FlowExtra>>,
-    /// After `start_ns`, ns.
-    first: [u32; 2],
-    counts: Counts,
+    sides: [Side; 2],
     /// IPv4 addresses; of IPv6 the number of both in [`Rest`].
     ip: [u32; 2],
     /// Number in [`Rest`] of what is to say of the transport.
@@ -31,28 +26,30 @@ pub(super) struct CompactFlow {
     /// Number in [`Rest`].
     path: u16,
     init_ip_id: u16,
-    tcp_flags: [u8; 2],
-    total_tcp_flags: [u8; 2],
     protocol: u8,
     observation_point: ObservationPoint,
     direction_score: u8,
     bits: u8,
-    #[allow(dead_code, reason = "it is there for the values that it has not")]
-    niche: Niche,
 }
 
 // It is what memory is spent on.
 const _: () = assert!(size_of::<CompactFlow>() <= 136);
 
-/// What both sides sent.
-#[derive(Clone, Copy, Debug)]
-struct Counts {
-    packets: [u32; 2],
-    bytes: [u32; 2],
-    l3_bytes: [u32; 2],
-    l4_bytes: [u32; 2],
-    total_packets: [u32; 2],
-    total_bytes: [u32; 2],
+/// What one side sent, as in [`FlowPeer`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    last_ns: u64,
+    /// Its first packet after the start of the flow, ns; [`NEVER`] where there was none.
+    first: u32,
+    packets: u32,
+    bytes: u32,
+    l3_bytes: u32,
+    l4_bytes: u32,
+    total_packets: u32,
+    total_bytes: u32,
+    tcp_flags: u8,
+    total_tcp_flags: u8,
+    niche: Niche,
 }
 
 /// Bits of [`CompactFlow::bits`].
@@ -79,21 +76,15 @@ impl CompactFlow {
         if !f.close_type.is_open() || f.duration_ns != duration_ns(f) {
             return None;
         }
-        let zero = Counts {
-            packets: [0; 2],
-            bytes: [0; 2],
-            l3_bytes: [0; 2],
-            l4_bytes: [0; 2],
-            total_packets: [0; 2],
-            total_bytes: [0; 2],
-        };
+        let mut fits = Fits::default();
         let mut new = Self {
             flow_id: f.flow_id,
             start_ns: f.start_ns,
-            last_ns: f.peers.map(|p| p.last_ns),
             extra: f.extra.clone(),
-            first: first(f)?,
-            counts: zero.with(&f.peers)?,
+            sides: f
+                .peers
+                .each_ref()
+                .map(|p| Side::default().with(p, f.start_ns, &mut fits)),
             ip: [0; 2],
             perf: NONE,
             stat_time_s: f.stat_time_s,
@@ -101,13 +92,10 @@ impl CompactFlow {
             port: f.key.port,
             path: 0,
             init_ip_id: f.init_ip_id,
-            tcp_flags: f.peers.map(|p| p.tcp_flags),
-            total_tcp_flags: f.peers.map(|p| p.total_tcp_flags),
             protocol: f.key.protocol,
             observation_point: f.observation_point,
             direction_score: f.direction_score,
             bits: bits(f),
-            niche: Niche::Used,
         };
         let perf = if CompactPerf::is_nothing(f) {
             None
@@ -115,7 +103,7 @@ impl CompactFlow {
             Some(CompactPerf::of(f)?)
         };
         let is_ipv4 = !f.key.is_ipv6;
-        if is_ipv4 && f.key.ip.map(|ip| Ip::v4(ip.v4_bytes())) != f.key.ip {
+        if !fits.all() || is_ipv4 && f.key.ip.map(|ip| Ip::v4(ip.v4_bytes())) != f.key.ip {
             return None;
         }
         new.path = rest.paths.hold(Path::of(f))?;
@@ -144,16 +132,24 @@ impl CompactFlow {
         if !known {
             return None;
         }
-        let (first, counts) = (first(later)?, self.counts.with(&later.peers)?);
+        let mut fits = Fits::default();
+        let mut sides = self.sides;
+        for (side, l) in sides.iter_mut().zip(&later.peers) {
+            *side = side.with(l, later.start_ns, &mut fits);
+        }
+        if !fits.all() {
+            return None;
+        }
         let path = Path::of(later);
         let new_path = match rest.paths.get(self.path) {
             Some(same) if *same == path => None,
             _ => Some(path),
         };
-        let new_perf = match rest.perfs.get(self.perf) {
-            Some(p) => Some(p.with(later)?),
-            None if CompactPerf::is_nothing(later) => None,
-            None => Some(CompactPerf::of(later)?),
+        let new_perf = if self.perf == NONE && CompactPerf::is_nothing(later) {
+            None
+        } else {
+            let known = rest.perfs.get(self.perf);
+            Some(known.unwrap_or(&CompactPerf::NOTHING).with(later)?)
         };
         if let Some(path) = new_path {
             let at = rest.paths.hold(path)?;
@@ -165,14 +161,7 @@ impl CompactFlow {
             (None, Some(new)) => self.perf = rest.perfs.insert(new),
             (_, None) => {}
         }
-        (self.first, self.counts) = (first, counts);
-        let sides = self.last_ns.iter_mut().zip(&mut self.tcp_flags);
-        let sides = sides.zip(&mut self.total_tcp_flags).zip(&later.peers);
-        for (((last_ns, flags), total_flags), l) in sides {
-            *last_ns = l.last_ns;
-            *flags |= l.tcp_flags;
-            *total_flags |= l.total_tcp_flags;
-        }
+        self.sides = sides;
         if self.extra != later.extra {
             self.extra.clone_from(&later.extra);
         }
@@ -203,7 +192,14 @@ impl CompactFlow {
                 protocol: self.protocol,
                 is_ipv6: self.has(bit::IPV6),
             },
-            peers: self.peers(),
+            peers: [
+                self.sides[0].peer(self.start_ns, self.has(bit::L2_END), self.has(bit::L3_END)),
+                self.sides[1].peer(
+                    self.start_ns,
+                    self.has(bit::L2_END << 2),
+                    self.has(bit::L3_END << 2),
+                ),
+            ],
             start_ns: self.start_ns,
             stat_time_s: self.stat_time_s,
             perf: self.has(bit::PERF).then(L4Perf::default),
@@ -234,7 +230,7 @@ impl CompactFlow {
     /// Reads a little of every cache line.
     #[inline]
     pub(super) const fn touch(&self) -> u64 {
-        self.flow_id ^ self.counts.packets[0] as u64 ^ self.port[0] as u64
+        self.flow_id ^ self.sides[1].last_ns ^ self.port[0] as u64
     }
 
     const fn has(&self, bit: u8) -> bool {
@@ -248,62 +244,51 @@ impl CompactFlow {
             self.ip.map(|ip| Ip::v4(ip.to_be_bytes()))
         }
     }
-
-    fn peers(&self) -> [FlowPeer; 2] {
-        let c = &self.counts;
-        let mut side = 0;
-        [(); 2].map(|()| {
-            let at = side;
-            side += 1;
-            let of = |pair: &[u32; 2]| pair.get(at).copied().unwrap_or_default();
-            let flags = |pair: &[u8; 2]| pair.get(at).copied().unwrap_or_default();
-            FlowPeer {
-                packets: of(&c.packets).into(),
-                bytes: of(&c.bytes).into(),
-                l3_bytes: of(&c.l3_bytes).into(),
-                l4_bytes: of(&c.l4_bytes).into(),
-                total_packets: of(&c.total_packets).into(),
-                total_bytes: of(&c.total_bytes).into(),
-                first_ns: match of(&self.first) {
-                    NEVER => 0,
-                    after => self.start_ns + u64::from(after),
-                },
-                last_ns: self.last_ns.get(at).copied().unwrap_or_default(),
-                tcp_flags: flags(&self.tcp_flags),
-                total_tcp_flags: flags(&self.total_tcp_flags),
-                is_l2_end: self.has(bit::L2_END << (2 * at)),
-                is_l3_end: self.has(bit::L3_END << (2 * at)),
-            }
-        })
-    }
 }
 
-impl Counts {
-    /// With what later reports of both sides add; `None` if something does not fit.
-    fn with(&self, later: &[FlowPeer; 2]) -> Option<Self> {
-        let mut new = *self;
-        let mut fits = Fits::default();
-        for (at, p) in later.iter().enumerate() {
-            for (pair, more) in [
-                (&mut new.packets, p.packets),
-                (&mut new.bytes, p.bytes),
-                (&mut new.l3_bytes, p.l3_bytes),
-                (&mut new.l4_bytes, p.l4_bytes),
-            ] {
-                if let Some(n) = pair.get_mut(at) {
-                    *n = fits.u32(*n, more);
-                }
-            }
-            for (pair, total) in [
-                (&mut new.total_packets, p.total_packets),
-                (&mut new.total_bytes, p.total_bytes),
-            ] {
-                if let Some(n) = pair.get_mut(at) {
-                    *n = fits.u32(0, total);
-                }
-            }
+impl Side {
+    /// With what a later report adds.
+    #[inline]
+    fn with(&self, later: &FlowPeer, start_ns: u64, fits: &mut Fits) -> Self {
+        let first_ns = match later.first_ns {
+            0 => u64::from(NEVER),
+            // What wraps round does not fit either.
+            ns => ns.wrapping_sub(start_ns),
+        };
+        fits.none_of(first_ns == u64::from(NEVER) && later.first_ns != 0);
+        Self {
+            last_ns: later.last_ns,
+            first: fits.u32(0, first_ns),
+            packets: fits.u32(self.packets, later.packets),
+            bytes: fits.u32(self.bytes, later.bytes),
+            l3_bytes: fits.u32(self.l3_bytes, later.l3_bytes),
+            l4_bytes: fits.u32(self.l4_bytes, later.l4_bytes),
+            total_packets: fits.u32(0, later.total_packets),
+            total_bytes: fits.u32(0, later.total_bytes),
+            tcp_flags: self.tcp_flags | later.tcp_flags,
+            total_tcp_flags: self.total_tcp_flags | later.total_tcp_flags,
+            niche: self.niche,
         }
-        fits.all().then_some(new)
+    }
+
+    fn peer(&self, start_ns: u64, is_l2_end: bool, is_l3_end: bool) -> FlowPeer {
+        FlowPeer {
+            packets: self.packets.into(),
+            bytes: self.bytes.into(),
+            l3_bytes: self.l3_bytes.into(),
+            l4_bytes: self.l4_bytes.into(),
+            total_packets: self.total_packets.into(),
+            total_bytes: self.total_bytes.into(),
+            first_ns: match self.first {
+                NEVER => 0,
+                after => start_ns + u64::from(after),
+            },
+            last_ns: self.last_ns,
+            tcp_flags: self.tcp_flags,
+            total_tcp_flags: self.total_tcp_flags,
+            is_l2_end,
+            is_l3_end,
+        }
     }
 }
 
@@ -329,34 +314,17 @@ fn duration_ns(f: &TaggedFlow) -> u64 {
     c.last_ns.max(s.last_ns).saturating_sub(f.start_ns)
 }
 
-/// When each side sent its first packet, after the start of the flow.
-fn first(f: &TaggedFlow) -> Option<[u32; 2]> {
-    let after = |p: &FlowPeer| match p.first_ns {
-        0 => Some(NEVER),
-        ns => {
-            let after = u32::try_from(ns.checked_sub(f.start_ns)?).ok()?;
-            (after != NEVER).then_some(after)
-        }
-    };
-    let [c, s] = &f.peers;
-    Some([after(c)?, after(s)?])
-}
-
 fn bits(f: &TaggedFlow) -> u8 {
+    let of = |on: bool, bit: u8| if on { bit } else { 0 };
     let [c, s] = &f.peers;
-    [
-        (f.key.is_ipv6, bit::IPV6),
-        (f.is_new, bit::NEW),
-        (f.is_active_service, bit::ACTIVE_SERVICE),
-        (f.perf.is_some(), bit::PERF),
-        (c.is_l2_end, bit::L2_END),
-        (c.is_l3_end, bit::L3_END),
-        (s.is_l2_end, bit::L2_END << 2),
-        (s.is_l3_end, bit::L3_END << 2),
-    ]
-    .into_iter()
-    .filter(|(on, _)| *on)
-    .fold(0, |all, (_, bit)| all | bit)
+    of(f.key.is_ipv6, bit::IPV6)
+        | of(f.is_new, bit::NEW)
+        | of(f.is_active_service, bit::ACTIVE_SERVICE)
+        | of(f.perf.is_some(), bit::PERF)
+        | of(c.is_l2_end, bit::L2_END)
+        | of(c.is_l3_end, bit::L3_END)
+        | of(s.is_l2_end, bit::L2_END << 2)
+        | of(s.is_l3_end, bit::L3_END << 2)
 }
 
 #[cfg(test)]

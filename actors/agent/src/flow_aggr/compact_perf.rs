@@ -21,9 +21,10 @@ pub(super) struct CompactPerf {
 }
 
 /// It has one value: by the others a slot that is free is known, which then needs no memory of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Niche {
+    #[default]
     Used = 0,
 }
 
@@ -31,7 +32,8 @@ pub(super) enum Niche {
 const _: () = assert!(size_of::<Option<CompactPerf>>() == 72);
 
 impl CompactPerf {
-    const NOTHING: Self = Self {
+    /// Of a flow that nothing is to keep of.
+    pub(super) const NOTHING: Self = Self {
         rtt: 0,
         handshake: [0; 2],
         sum: [0; 3],
@@ -50,7 +52,7 @@ impl CompactPerf {
 
     /// There is nothing to keep of a report.
     pub(super) fn is_nothing(f: &TaggedFlow) -> bool {
-        seqs(f) == [0; 4] && f.perf.is_none_or(|p| p == L4Perf::default())
+        seqs(f) == [0; 4] && f.perf.as_ref().is_none_or(is_nothing)
     }
 
     /// With what a later report of the flow adds; `None` where something would be too large.
@@ -59,29 +61,36 @@ impl CompactPerf {
             seqs: seqs(later),
             ..*self
         };
-        let p = match &later.perf {
-            Some(p) if *p != L4Perf::default() => p,
-            _ => return Some(new),
+        let Some(p) = &later.perf else {
+            return Some(new);
         };
+        // Most reports have little to say: what they do not speak of is not touched.
         let mut fits = Fits::default();
         new.rtt = new.rtt.max(p.rtt);
         for (known, l) in new.handshake.iter_mut().zip([&p.rtt_client, &p.rtt_server]) {
-            // The only sample, or none.
-            let is_single = l.count == u32::from(l.max > 0) && l.sum == u64::from(l.max);
-            fits.none_of(!is_single || *known > 0 && l.max > 0);
-            *known |= l.max;
+            if has_samples(l) {
+                let is_single = l.count == 1 && l.max > 0 && l.sum == u64::from(l.max);
+                fits.none_of(!is_single || *known > 0);
+                *known |= l.max;
+            }
         }
         let sums = new.sum.iter_mut().zip(&mut new.max).zip(&mut new.count);
         for (((sum, max), count), l) in sums.zip([&p.srt, &p.art, &p.cit]) {
-            *sum = fits.u32(*sum, l.sum);
-            *max = l.max.max(*max);
-            *count = fits.u16(*count, l.count);
+            if has_samples(l) {
+                *sum = fits.u32(*sum, l.sum);
+                *max = l.max.max(*max);
+                *count = fits.u16(*count, l.count);
+            }
         }
-        for (sum, n) in new.pairs.iter_mut().zip(pairs(p)) {
-            *sum = fits.u8(*sum, n);
+        if any(&pairs(p)) {
+            for (sum, n) in new.pairs.iter_mut().zip(pairs(p)) {
+                *sum = fits.u8(*sum, n);
+            }
         }
-        for (sum, n) in new.segments.iter_mut().zip(segments_of(p)) {
-            *sum = fits.u8(*sum, n);
+        if any(&segments_of(p)) {
+            for (sum, n) in new.segments.iter_mut().zip(segments_of(p)) {
+                *sum = fits.u8(*sum, n);
+            }
         }
         fits.all().then_some(new)
     }
@@ -134,6 +143,25 @@ impl CompactPerf {
             fin,
         };
     }
+}
+
+/// Nothing was counted or measured.
+fn is_nothing(p: &L4Perf) -> bool {
+    let latencies = [&p.rtt_client, &p.rtt_server, &p.srt, &p.art, &p.cit];
+    p.rtt == 0
+        && !any(&segments_of(p))
+        && !latencies.into_iter().any(has_samples)
+        && !any(&pairs(p))
+}
+
+#[inline]
+fn has_samples(l: &Latency) -> bool {
+    l.sum | u64::from(l.max | l.count) != 0
+}
+
+#[inline]
+fn any(counts: &[u32]) -> bool {
+    counts.iter().fold(0, |all, n| all | n) != 0
 }
 
 const fn seqs(f: &TaggedFlow) -> [u32; 4] {

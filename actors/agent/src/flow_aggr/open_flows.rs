@@ -38,10 +38,13 @@ struct WholeFlow {
 }
 
 impl OpenFlow {
-    fn new(f: TaggedFlow, end_s: u64, rest: &mut Rest) -> Self {
-        match CompactFlow::of(&f, end_s, rest) {
+    fn new(f: &TaggedFlow, end_s: u64, rest: &mut Rest) -> Self {
+        match CompactFlow::of(f, end_s, rest) {
             Some(c) => Self::Compact(c),
-            None => Self::Whole(Box::new(WholeFlow { flow: f, end_s })),
+            None => Self::Whole(Box::new(WholeFlow {
+                flow: f.clone(),
+                end_s,
+            })),
         }
     }
 
@@ -114,7 +117,7 @@ impl OpenFlows {
 
     /// Puts in a flow that is not there, whose minute ends at `end_s`.
     pub(super) fn insert(&mut self, tag: u32, f: &TaggedFlow, end_s: u64) -> u32 {
-        let open = OpenFlow::new(f.clone(), end_s, &mut self.rest);
+        let open = OpenFlow::new(f, end_s, &mut self.rest);
         let at = self.flows.insert(open);
         self.index
             .insert_unique(hash_of(tag), Slot { tag, at }, |s| hash_of(s.tag));
@@ -135,7 +138,7 @@ impl OpenFlows {
                 let end_s = c.end_s.into();
                 let mut flow = c.take(rest);
                 merge(&mut flow, later);
-                *open = OpenFlow::new(flow, end_s, rest);
+                *open = OpenFlow::new(&flow, end_s, rest);
             }
             OpenFlow::Whole(w) => merge(&mut w.flow, later),
         }

@@ -123,7 +123,7 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
                     count: 1,
                 },
                 ..L4Perf::default()
-            })
+            });
         },
         |f| {
             f.perf = Some(L4Perf {
@@ -133,13 +133,13 @@ fn what_does_not_fit_is_said_and_changes_nothing() {
                     count: 2,
                 },
                 ..L4Perf::default()
-            })
+            });
         },
         |f| {
             f.perf = Some(L4Perf {
                 syn: 256,
                 ..L4Perf::default()
-            })
+            });
         },
     ];
     for change in changes {

@@ -127,7 +127,7 @@ fn is_here(ends: &HostEnds, number: u32) -> bool {
         ip_dst: IpAddr::from([9, 9, 9, 9]).into(),
         ..MetaPacket::default()
     };
-    ends.mark(&mut p);
+    ends.mark(&mut p, None);
     p.flags & packet_flags::L2_END_SRC != 0
 }
 
