@@ -232,13 +232,17 @@ impl FlowMap {
             out.retired += 1;
             return true;
         };
-        let time_ns = fixed.counts_ns.min(LATEST_NS);
+        let mut time_ns = fixed.counts_ns.min(LATEST_NS);
         if time_ns >= self.moves_at_ns {
             return false;
         }
         if time_ns / SECOND_NS < self.window_s {
-            out.dropped_before_window += 1;
-            return true;
+            let window_ns = self.watermark_ns();
+            if !self.clock.forgives(window_ns - time_ns) {
+                out.dropped_before_window += 1;
+                return true;
+            }
+            time_ns = window_ns;
         }
         let found = self.index.find(at.hash, |id| {
             self.nodes

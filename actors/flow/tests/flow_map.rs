@@ -130,6 +130,31 @@ fn a_second_is_reported_once_the_packet_delay_is_over() {
 }
 
 #[test]
+fn in_files_late_packets_count_in_the_first_second_that_is_open() {
+    let mut map = FlowMap::new(FlowMapConfig {
+        step_back_ns: u64::MAX,
+        ..FlowMapConfig::default()
+    });
+    let mut out = Output::default();
+    let other = |at| MetaPacket {
+        interface: 7,
+        ..udp(at, (5, 5), (6, 6), 1)
+    };
+    map.inject(&[udp(0, CLIENT, SERVER, 1)], &[], &mut out);
+    map.advance(T0 + 100 * SECOND, usize::MAX, &mut out);
+    map.inject(&[other(1), other(2 * SECOND)], &[], &mut out);
+    map.advance(LATER, usize::MAX, &mut out);
+    assert_eq!((out.dropped_before_window, out.retired), (0, 0));
+    let late: Vec<_> = out
+        .flows
+        .iter()
+        .filter(|f| f.key.port == [5, 6])
+        .map(|f| (second_of(f), f.peers[0].packets))
+        .collect();
+    assert_eq!(late, [(99, 2), (104, 0)]);
+}
+
+#[test]
 fn late_packets_of_another_second_are_reported_in_theirs() {
     let mut t = Tcp::new();
     let mut packets = t.handshake(900 * MS);

@@ -54,6 +54,12 @@ impl Monotonic {
             sent_ns: if back_ns <= SAME_NS { last.1 } else { time_ns },
         })
     }
+
+    /// A packet this far before what was reported already still counts, in the first second that was not: in files
+    /// other interfaces, or other capture queues, may have moved time on.
+    pub(crate) const fn forgives(&self, late_ns: u64) -> bool {
+        self.largest_step_ns > SAME_NS && late_ns <= self.largest_step_ns
+    }
 }
 
 #[cfg(test)]
@@ -87,5 +93,7 @@ mod tests {
             Some((5_000_000_000, 4_500_000_000))
         );
         assert_eq!(fix(&mut m, 1, 3_999_999_999), None);
+        assert!(m.forgives(1_000_000_000) && !m.forgives(1_000_000_001));
+        assert!(!Monotonic::new(0).forgives(0));
     }
 }
