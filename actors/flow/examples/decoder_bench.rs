@@ -1,4 +1,4 @@
-//! CPU time per packet of the decoder, by kind of packet: `cargo run --release -p flow --example decode_bench`.
+//! CPU time per packet of the decoder, by kind of packet: `cargo run --release -p flow --example decoder_bench`.
 //!
 //! A benchmark prints its table; nothing is asserted. Optional arguments: packets, and the name of the only case to run.
 
