@@ -466,6 +466,8 @@ fn it_keeps_the_contract() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Logs of a flow add up to its reports, in the minutes of the flow.
     #[test]
     fn logs_hold_what_went_in(
