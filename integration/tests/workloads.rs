@@ -267,21 +267,22 @@ fn any_workload() {
 
 /// Through the real senders, the real server and its embedded store.
 #[test]
-fn web_is_in_the_tables() {
-    if !or_skip("web_is_in_the_tables", &[requirement::libchdb()]).unwrap() {
+fn every_mix_is_in_the_tables() {
+    if !or_skip("every_mix_is_in_the_tables", &[requirement::libchdb()]).unwrap() {
         return;
     }
     let server = Server::ready(&ServerOptions::default().set("store.retention", "off")).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for (seed, queues) in [(6, 1), (8, 4)] {
+    let runs = Mix::ALL.into_iter().flat_map(|mix| [(mix, 1), (mix, 4)]);
+    for (seed, (mix, queues)) in (6..).zip(runs) {
         // On loopback, what is outside of tunnels is at both its ends.
         let options = WorkloadOptions {
-            packets: 10_000,
+            packets: small(mix, seed).packets.min(10_000),
             tunnel_share: 30,
             fragment_share: 30,
             // Hours apart.
             start_ns: 1_700_000_035_000_000_000 + seed * 3_600_000_000_000,
-            ..small(Mix::Web, seed)
+            ..small(mix, seed)
         };
         let path = folder.path().join("workload.pcap");
         let oracle = write(options, &path);

@@ -56,7 +56,11 @@ pub(crate) fn check(server: &Server, oracle: &Oracle, from_s: u64, what: &str) {
                     )
                 })
             };
-            let (_, columns) = expected().next().unwrap();
+            let Some((_, columns)) = expected().next() else {
+                let sql = format!("SELECT count() FROM {table} WHERE {time}");
+                server.wait_number(&sql, 0).unwrap();
+                continue;
+            };
             let sql = format!(
                 "SELECT toUnixTimestamp(time) AS time_s, protocol, server_port, {} FROM {table} WHERE {time}
                  GROUP BY time_s, protocol, server_port",
