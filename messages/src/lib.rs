@@ -11,6 +11,8 @@ mod document;
 mod flow_meter;
 pub mod frame;
 mod l4_perf;
+mod l7_message;
+mod l7_protocol;
 mod link_type;
 mod meta_packet;
 mod observation_point;
@@ -23,6 +25,8 @@ pub use close_type::CloseType;
 pub use document::{Document, DocumentTag, Interval, code};
 pub use flow_meter::FlowMeter;
 pub use l4_perf::{L4Perf, Latency};
+pub use l7_message::{L7Message, Mark, MessageKind, ResponseStatus, Text, TraceContext};
+pub use l7_protocol::L7Protocol;
 pub use link_type::LinkType;
 pub use meta_packet::{MetaPacket, eth_type, packet_flags, protocol, tcp_flags};
 pub use observation_point::{Direction, ObservationPoint, SideType};
@@ -30,10 +34,11 @@ pub use tagged_flow::{FlowExtra, FlowKey, FlowPeer, SignalSource, TaggedFlow, Ta
 pub use tunnel::{FlowTunnel, Tunnel, TunnelType};
 
 /// Which end of a flow something is about: 0 is the client (source), 1 the server (destination).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Side {
     /// The end that opened the flow.
+    #[default]
     Client = 0,
     /// The end that was asked.
     Server = 1,

@@ -1,0 +1,5 @@
+//! One module a protocol; each gives a `PROTOCOL`.
+use crate::Protocol;
+
+/// Every protocol, in the order in which they are asked whether a conversation is theirs.
+pub static PROTOCOLS: &[&Protocol] = &[];
