@@ -1,5 +1,8 @@
 //! One module a protocol; each gives a `PROTOCOL`.
+mod dns;
+mod http1;
+
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[];
+pub static PROTOCOLS: &[&Protocol] = &[&http1::PROTOCOL, &dns::PROTOCOL];
