@@ -1,5 +1,8 @@
 //! One module a protocol; each gives a `PROTOCOL`.
+mod dubbo;
+mod json;
+
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[];
+pub static PROTOCOLS: &[&Protocol] = &[&dubbo::PROTOCOL];
