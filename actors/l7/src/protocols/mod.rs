@@ -3,9 +3,12 @@ mod dns;
 mod http1;
 mod amqp;
 mod mqtt;
+mod dubbo;
+mod json;
 
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
 pub static PROTOCOLS: &[&Protocol] = &[&http1::PROTOCOL, &dns::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[&mqtt::PROTOCOL, &amqp::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&dubbo::PROTOCOL];
