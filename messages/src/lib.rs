@@ -6,6 +6,7 @@
 
 mod accumulated_flow;
 mod address;
+mod app_proto;
 mod close_type;
 mod document;
 mod flow_meter;
@@ -21,6 +22,7 @@ mod tunnel;
 
 pub use accumulated_flow::{AccumulatedFlow, QuadrupleKey};
 pub use address::{Ip, Mac};
+pub use app_proto::{AppFlow, AppProtoLogsData, MetaAppProto};
 pub use close_type::CloseType;
 pub use document::{Document, DocumentTag, Interval, code};
 pub use flow_meter::FlowMeter;
