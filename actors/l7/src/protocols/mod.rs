@@ -2,6 +2,7 @@
 use crate::Protocol;
 
 mod pulsar;
+mod zmtp;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[&pulsar::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&pulsar::PROTOCOL, &zmtp::PROTOCOL];

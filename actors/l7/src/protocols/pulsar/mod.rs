@@ -228,21 +228,21 @@ fn message_id(data: &[u8]) -> String {
 /// What a command is in its conversation, and the number it shares with its counterpart.
 fn exchange(from: Side, command: &Command, fields: Fields<'_>) -> (MessageKind, Option<u64>) {
     const ALONE: (MessageKind, Option<u64>) = (MessageKind::Session, None);
-    // The kinds of numbers are kept apart by their highest bits.
+    // The kinds of numbers are kept apart by high bits; the highest one is the engine's own.
     let number = match command.pair {
         Pair::Alone => return ALONE,
         Pair::Request(field) => match fields.number(field.into()) {
-            Some(id) => id & (u64::MAX >> 2),
+            Some(id) => id & (u64::MAX >> 3),
             None if command.role == Role::Ask => return ALONE,
-            None => u64::MAX >> 2,
+            None => u64::MAX >> 3,
         },
         Pair::Send => {
             let id = |field| fields.number(field).unwrap_or(0);
-            1 << 62 | (id(1) & 0x3fff) << 48 | (id(2) & 0xffff_ffff_ffff)
+            1 << 61 | (id(1) & 0x1fff) << 48 | (id(2) & 0xffff_ffff_ffff)
         }
         Pair::Only(what) => {
             let asker = (from == Side::Server) == (command.role == Role::Ask);
-            2 << 62 | u64::from(asker) << 8 | u64::from(what)
+            1 << 62 | u64::from(asker) << 8 | u64::from(what)
         }
     };
     let close = matches!(
