@@ -1,18 +1,22 @@
 //! One module a protocol; each gives a `PROTOCOL`.
-mod dns;
-mod http1;
 mod amqp;
-mod mqtt;
+mod dns;
 mod dubbo;
+mod http1;
 mod json;
-
-use crate::Protocol;
-
+mod mqtt;
 mod pulsar;
 mod zmtp;
 
+use crate::Protocol;
+
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[&http1::PROTOCOL, &dns::PROTOCOL];
-pub static PROTOCOLS: &[&Protocol] = &[&mqtt::PROTOCOL, &amqp::PROTOCOL];
-pub static PROTOCOLS: &[&Protocol] = &[&dubbo::PROTOCOL];
-pub static PROTOCOLS: &[&Protocol] = &[&pulsar::PROTOCOL, &zmtp::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[
+    &http1::PROTOCOL,
+    &dns::PROTOCOL,
+    &dubbo::PROTOCOL,
+    &mqtt::PROTOCOL,
+    &amqp::PROTOCOL,
+    &pulsar::PROTOCOL,
+    &zmtp::PROTOCOL,
+];
