@@ -65,6 +65,26 @@ impl TraceContext {
     /// More trace ids are not kept.
     pub const MOST_IDS: usize = 3;
 
+    /// Adds what `other` knows beyond this.
+    pub(crate) fn add(&mut self, other: Self) {
+        for id in other.trace_ids {
+            if self.trace_ids.len() < Self::MOST_IDS && !self.trace_ids.contains(&id) {
+                self.trace_ids.push(id);
+            }
+        }
+        for (mine, theirs) in [
+            (&mut self.span_id, other.span_id),
+            (&mut self.x_request_id, other.x_request_id),
+            (&mut self.client_ip, other.client_ip),
+            (&mut self.user_agent, other.user_agent),
+            (&mut self.referer, other.referer),
+        ] {
+            if mine.is_empty() {
+                *mine = theirs;
+            }
+        }
+    }
+
     /// Nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

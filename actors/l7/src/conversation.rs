@@ -35,10 +35,19 @@ impl Conversation {
     /// One that is joined in its middle: each side is read from the first segment that may begin a message.
     #[must_use]
     pub fn joined(protocol: &'static Protocol, transport: Transport) -> Self {
-        Self {
-            streams: [Stream::joined(), Stream::joined()],
-            ..Self::new(protocol, transport)
-        }
+        let mut c = Self::new(protocol, transport);
+        c.join(Side::Client);
+        c.join(Side::Server);
+        c
+    }
+
+    /// What `side` sends is joined in its middle.
+    pub(crate) fn join(&mut self, side: Side) {
+        let [client, server] = &mut self.streams;
+        *match side {
+            Side::Client => client,
+            Side::Server => server,
+        } = Stream::joined();
     }
 
     /// What it is a conversation of.
@@ -99,6 +108,13 @@ impl Conversation {
         self.streams
             .iter()
             .fold(0, |sum, s| sum.saturating_add(s.failures))
+    }
+
+    /// Times that a side was out of step, over bytes that were there or over missing ones.
+    pub(crate) fn losses(&self) -> u32 {
+        self.streams
+            .iter()
+            .fold(0, |sum, s| sum.saturating_add(s.losses))
     }
 
     /// Bytes of memory that what is kept of unfinished messages takes.

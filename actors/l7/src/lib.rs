@@ -6,18 +6,29 @@
 
 mod conversation;
 mod endpoint;
+mod endpoints;
+mod engine;
+mod pairing;
 mod protocol;
 mod protocols;
 mod reader;
+mod search;
+mod sequencer;
+mod sessions;
 mod settings;
 mod stream;
+mod talk;
 #[cfg(test)]
 mod testing;
 mod text;
 mod trace;
 
 pub use conversation::Conversation;
+pub use endpoints::Endpoint;
+pub use engine::{Ended, Engine, EngineCounters, Limits, Packet};
 pub use protocol::{Cx, Parsed, Parser, Probe, Protocol, Transport, Verdict};
 pub use protocols::PROTOCOLS;
+pub use sessions::{SessionLimits, Sessions};
 pub use settings::Settings;
+pub use talk::Told;
 pub use text::{MOST_TEXT, string, text};

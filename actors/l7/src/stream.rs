@@ -28,6 +28,8 @@ pub(crate) struct Stream {
     pub(crate) unparsed: u64,
     /// Times the parser lost its step over bytes that were there.
     pub(crate) failures: u32,
+    /// Times the side was out of step, over such bytes or over missing ones.
+    pub(crate) losses: u32,
 }
 
 impl Stream {
@@ -184,6 +186,7 @@ impl Stream {
 
     fn lose(&mut self, from: Side, w: &mut Work<'_>) {
         self.lost = true;
+        self.losses = self.losses.saturating_add(1);
         let mut cx = Cx {
             cut: true,
             transport: w.transport,

@@ -17,7 +17,7 @@ mod transport;
 mod tunnel;
 mod wifi;
 
-use messages::{LinkType, MetaPacket, Tunnel, packet_flags};
+use messages::{LinkType, MetaPacket, Tunnel, packet_flags, protocol};
 
 pub use error::DecodeError;
 use fragments::Fragments;
@@ -33,6 +33,9 @@ pub struct Decoder {
     opened: TunnelTypes,
     fragments: Fragments,
     tunnels: Vec<Tunnel>,
+    /// Bytes that were left after the network headers of the last packet: its transport header and payload.
+    inside: usize,
+    is_later_fragment: bool,
 }
 
 impl Decoder {
@@ -88,10 +91,37 @@ impl Decoder {
         let network = link::decode(data, link, out)?;
         out.l3_len = out.wire_len.saturating_sub(header_len(data, network));
         let mut payload = Payload::default();
+        self.inside = 0;
         if ip::decode(network, out, &mut payload)? {
-            self.further(network, payload, out);
+            self.further(network, &mut payload, out);
         }
+        self.inside = payload.bytes.len();
+        self.is_later_fragment = payload.is_later;
         Ok(())
+    }
+
+    /// What applications said in the packet that was decoded last, as far as it was captured: the payload of TCP and
+    /// UDP, of ICMP the message from its type on. `data` and `p` are those of [`Decoder::decode`].
+    #[inline]
+    #[must_use]
+    pub fn application<'a>(&self, data: &'a [u8], p: &MetaPacket) -> &'a [u8] {
+        if self.is_later_fragment {
+            return &[];
+        }
+        let at = data.len().saturating_sub(self.inside);
+        let inside = data.get(at..).unwrap_or_default();
+        let (header, len) = match p.protocol {
+            protocol::TCP => {
+                let words = inside.get(12).map_or(0, |b| usize::from(b >> 4));
+                (words * 4, p.l4_len as usize)
+            }
+            protocol::UDP => (8, p.l4_len as usize),
+            protocol::ICMPV4 | protocol::ICMPV6 => (0, p.l4_len as usize + 8),
+            _ => return &[],
+        };
+        let payload = inside.get(header..).unwrap_or_default();
+        // Ethernet pads short frames.
+        payload.get(..len).unwrap_or(payload)
     }
 
     /// The tunnels that [`MetaPacket::tunnel`] of the packets since the last call counts from 1 into.
@@ -110,9 +140,9 @@ impl Decoder {
 
     /// What few packets need.
     #[inline(never)]
-    fn further(&mut self, network: &[u8], payload: Payload<'_>, out: &mut MetaPacket) {
+    fn further<'a>(&mut self, network: &'a [u8], payload: &mut Payload<'a>, out: &mut MetaPacket) {
         if out.has(packet_flags::FRAGMENT) {
-            self.fragments.see(&payload, 0, out);
+            self.fragments.see(payload, 0, out);
         }
         if self.opened == TunnelTypes::NONE || self.tunnels.len() >= usize::from(u16::MAX) {
             return;

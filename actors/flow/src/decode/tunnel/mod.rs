@@ -51,18 +51,17 @@ pub(super) const fn is_protocol(protocol: u8) -> bool {
 }
 
 /// Takes the tunnels of `types` off the packet in `out`, which becomes the inner one. `network` is the packet from its
-/// network header on, `payload` what follows the headers.
+/// network header on, `payload` what follows the headers, and then what follows those of the inner packet.
 ///
 /// `None`: there is none that can be taken off, and `out` is as it was.
-pub(super) fn open(
+pub(super) fn open<'a>(
     types: TunnelTypes,
-    network: &[u8],
-    payload: Payload<'_>,
+    network: &'a [u8],
+    payload: &mut Payload<'a>,
     fragments: &mut Fragments,
     out: &mut MetaPacket,
 ) -> Option<Tunnel> {
     let mut found: Option<Tunnel> = None;
-    let mut payload = payload;
     while found.is_none_or(|t| t.tier < MAX_TIERS) && !payload.is_later {
         let Some(header) = header(payload.bytes, out).filter(|h| types.contains(h.kind)) else {
             break;
@@ -97,9 +96,9 @@ pub(super) fn open(
         t.tier += 1;
         t.inner_offset = header_len(network, header.body);
         *out = p;
-        payload = inside;
+        *payload = inside;
         if out.has(packet_flags::FRAGMENT) {
-            fragments.see(&payload, t.id, out);
+            fragments.see(payload, t.id, out);
         }
     }
     found

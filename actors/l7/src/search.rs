@@ -1,0 +1,181 @@
+use crate::{PROTOCOLS, Probe, Protocol, Transport, Verdict};
+use messages::{Mark, Side};
+
+/// Most first bytes of a side that are kept until its protocol is known.
+const MOST_HEAD: usize = 16 << 10;
+/// Segments that no protocol can begin with before a conversation is given up.
+const MOST_TRIES: u32 = 48;
+
+/// The first bytes of a side, since its beginning or since the last that nobody understood.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) bytes: Vec<u8>,
+    /// Where segments begin in `bytes`.
+    pub(crate) marks: Vec<(usize, Mark)>,
+    /// Something of the stream went before.
+    pub(crate) joined: bool,
+    /// The best that was said of these bytes.
+    maybe: Option<(&'static Protocol, Side)>,
+    more: bool,
+}
+
+impl Head {
+    fn drop_bytes(&mut self) {
+        self.bytes.clear();
+        self.marks.clear();
+        self.joined = true;
+        self.maybe = None;
+        self.more = false;
+    }
+}
+
+/// A conversation whose protocol is not known yet.
+#[derive(Debug)]
+pub(crate) struct Search {
+    pub(crate) heads: [Head; 2],
+    pub(crate) ports: [u16; 2],
+    pub(crate) transport: Transport,
+    /// Not this one: it was tried.
+    pub(crate) not: Option<&'static Protocol>,
+    tries: u32,
+}
+
+/// What a search came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    /// Not yet anything.
+    Nothing,
+    /// This protocol, and which end (0 or 1) is the client.
+    Protocol(&'static Protocol, usize),
+    /// Enough was seen: nobody understands it.
+    Hopeless,
+}
+
+impl Search {
+    /// Of a conversation that is seen from its beginning, or not.
+    pub(crate) fn new(transport: Transport, ports: [u16; 2], from_start: bool) -> Self {
+        let head = || Head {
+            joined: !from_start && transport == Transport::Tcp,
+            ..Head::default()
+        };
+        Self {
+            heads: [head(), head()],
+            ports,
+            transport,
+            not: None,
+            tries: 0,
+        }
+    }
+
+    /// Takes bytes of `end`; `known` is what the server is known to speak.
+    pub(crate) fn take(
+        &mut self,
+        end: usize,
+        data: &[u8],
+        mark: Mark,
+        known: Option<&'static Protocol>,
+    ) -> Found {
+        if let Some(h) = self.heads.get_mut(end) {
+            if h.bytes.len() >= MOST_HEAD {
+                h.drop_bytes();
+            }
+            let n = data.len().min(MOST_HEAD);
+            h.marks.push((h.bytes.len(), mark));
+            h.bytes.extend_from_slice(data.get(..n).unwrap_or_default());
+        }
+        self.ask(end, known)
+    }
+
+    /// Bytes of `end` are missing.
+    pub(crate) fn gap(&mut self, end: usize) {
+        if let Some(h) = self.heads.get_mut(end) {
+            h.drop_bytes();
+        }
+    }
+
+    /// Nothing will come any more: what is likely has to do where the other side was silent.
+    pub(crate) fn end(&mut self) -> Found {
+        for end in [0, 1] {
+            if let (Some(h), Some(o)) = (self.heads.get(end), self.heads.get(1 - end))
+                && let Some((p, side)) = h.maybe
+                && o.bytes.is_empty()
+                && (!o.joined || h.joined)
+            {
+                return Found::Protocol(p, client(end, side));
+            }
+        }
+        Found::Nothing
+    }
+
+    /// Bytes that are kept.
+    pub(crate) fn memory(&self) -> usize {
+        self.heads
+            .iter()
+            .map(|h| h.bytes.capacity() + h.marks.capacity() * size_of::<(usize, Mark)>())
+            .sum()
+    }
+
+    fn probe(&self, end: usize, p: &Protocol) -> Verdict {
+        let (Some(h), Some(o)) = (self.heads.get(end), self.heads.get(1 - end)) else {
+            return Verdict::No;
+        };
+        if h.bytes.is_empty() {
+            return Verdict::More;
+        }
+        let port = |end: usize| self.ports.get(end).copied().unwrap_or_default();
+        (p.probe)(&Probe {
+            data: &h.bytes,
+            other: &o.bytes,
+            transport: self.transport,
+            port_src: port(end),
+            port_dst: port(1 - end),
+            from_start: !h.joined,
+        })
+    }
+
+    fn ask(&mut self, end: usize, known: Option<&'static Protocol>) -> Found {
+        let mut maybe = None;
+        let mut more = false;
+        for p in PROTOCOLS {
+            if !p.transports.contains(&self.transport) || self.not.is_some_and(|n| n.id == p.id) {
+                continue;
+            }
+            match self.probe(end, p) {
+                Verdict::No => {}
+                Verdict::More => more = true,
+                Verdict::Yes(side) => return Found::Protocol(p, client(end, side)),
+                Verdict::Maybe(side) => {
+                    let agreed = matches!(
+                        self.probe(1 - end, p),
+                        Verdict::Maybe(s) | Verdict::Yes(s) if s != side
+                    );
+                    if agreed || known.is_some_and(|k| k.id == p.id) {
+                        return Found::Protocol(p, client(end, side));
+                    }
+                    maybe.get_or_insert((*p, side));
+                }
+            }
+        }
+        let Some(h) = self.heads.get_mut(end) else {
+            return Found::Nothing;
+        };
+        h.maybe = maybe;
+        h.more = more;
+        if maybe.is_none() && !more {
+            h.drop_bytes();
+            self.tries += 1;
+            if self.tries >= MOST_TRIES {
+                return Found::Hopeless;
+            }
+        }
+        Found::Nothing
+    }
+}
+
+/// The end that is the client where `end` is what `side` says.
+const fn client(end: usize, side: Side) -> usize {
+    match side {
+        Side::Client => end,
+        Side::Server => 1 - end,
+    }
+}
