@@ -1,9 +1,9 @@
 //! One module a protocol; each gives a `PROTOCOL`.
-mod http2;
 mod amqp;
 mod dns;
 mod dubbo;
 mod http1;
+mod http2;
 mod json;
 mod mqtt;
 mod pulsar;
@@ -12,9 +12,9 @@ mod zmtp;
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[&http2::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
+    &http2::PROTOCOL,
     &dns::PROTOCOL,
     &dubbo::PROTOCOL,
     &mqtt::PROTOCOL,
