@@ -3,6 +3,7 @@ mod amqp;
 mod dns;
 mod dubbo;
 mod http1;
+mod http2;
 mod json;
 mod mqtt;
 mod pulsar;
@@ -13,6 +14,7 @@ use crate::Protocol;
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
 pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
+    &http2::PROTOCOL,
     &dns::PROTOCOL,
     &dubbo::PROTOCOL,
     &mqtt::PROTOCOL,
