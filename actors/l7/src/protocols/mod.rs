@@ -1,5 +1,7 @@
 //! One module a protocol; each gives a `PROTOCOL`.
+mod redis;
+
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[];
+pub static PROTOCOLS: &[&Protocol] = &[&redis::PROTOCOL];
