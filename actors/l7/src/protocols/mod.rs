@@ -8,6 +8,7 @@ mod json;
 mod mqtt;
 mod pulsar;
 mod zmtp;
+mod redis;
 
 use crate::Protocol;
 
@@ -22,3 +23,4 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &pulsar::PROTOCOL,
     &zmtp::PROTOCOL,
 ];
+pub static PROTOCOLS: &[&Protocol] = &[&redis::PROTOCOL];
