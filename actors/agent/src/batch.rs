@@ -1,5 +1,5 @@
 use crate::{Batch, Pool};
-use messages::{AccumulatedFlow, Interval, MetaPacket, TaggedFlow, Tunnel};
+use messages::{AccumulatedFlow, Interval, L7Stats, MetaAppProto, MetaPacket, TaggedFlow, Tunnel};
 use stage::Mail;
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ pub struct PacketBatch {
     pub packets: Batch<MetaPacket>,
     /// The tunnels that some of the packets came in: [`MetaPacket::tunnel`] counts from 1 into these.
     pub tunnels: Vec<Tunnel>,
+    /// What applications said in the packets: [`MetaPacket::payload_at`] counts into this.
+    pub payload: Batch<u8>,
 }
 
 impl Mail for PacketBatch {
@@ -19,7 +21,7 @@ impl Mail for PacketBatch {
     }
 
     fn bytes(&self) -> u64 {
-        self.packets.bytes()
+        self.packets.bytes() + self.payload.bytes()
     }
 }
 
@@ -80,21 +82,66 @@ impl Mail for AccumulatedBatch {
     }
 }
 
-/// Flow logs: FlowAggr to the throttler.
-pub struct FlowLogBatch {
+/// Flow logs or request logs on their way to a throttler: from FlowAggr, from AppProtoLogsParser.
+pub struct LogBatch<T> {
     /// Time has come so far, ns since the epoch.
     pub watermark_ns: u64,
     /// The logs; none where only time has moved on.
-    pub flows: Batch<TaggedFlow>,
+    pub logs: Batch<T>,
 }
 
-impl Mail for FlowLogBatch {
+impl<T: Send + 'static> Mail for LogBatch<T> {
     fn items(&self) -> u64 {
-        self.flows.items()
+        self.logs.items()
     }
 
     fn bytes(&self) -> u64 {
-        self.flows.bytes()
+        self.logs.bytes()
+    }
+}
+
+/// Flow logs: FlowAggr to the throttler.
+pub type FlowLogBatch = LogBatch<TaggedFlow>;
+
+/// Messages of a capture queue: FlowGenerator to AppProtoLogsParser.
+pub struct AppProtoBatch {
+    /// The capture queue.
+    pub queue: u32,
+    /// Time has come so far in the queue, ns since the epoch; `u64::MAX` = it is over.
+    pub watermark_ns: u64,
+    /// The messages, those of one flow in their order; none where only time has moved on.
+    pub protos: Batch<MetaAppProto>,
+}
+
+impl Mail for AppProtoBatch {
+    fn items(&self) -> u64 {
+        self.protos.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.protos.bytes()
+    }
+}
+
+/// What messages count for: FlowGenerator to the QuadrupleGenerator of requests.
+#[derive(Clone)]
+pub struct L7StatsBatch {
+    /// The capture queue.
+    pub queue: u32,
+    /// No later batch of the queue holds anything of a second that ended before this, ns since the epoch; 0 = nothing
+    /// is promised.
+    pub watermark_ns: u64,
+    /// What was counted.
+    pub stats: Arc<Batch<L7Stats>>,
+}
+
+impl Mail for L7StatsBatch {
+    fn items(&self) -> u64 {
+        self.stats.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.stats.bytes()
     }
 }
 

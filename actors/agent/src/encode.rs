@@ -1,8 +1,8 @@
 use crate::wire::{bytes, message, uint, varint};
 use messages::frame::MessageType;
 use messages::{
-    Document, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf, Latency, TaggedFlow, Tunnel,
-    code, eth_type, protocol,
+    Document, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf, L7Perf, Latency, TaggedFlow,
+    Tunnel, code, eth_type, protocol,
 };
 use proto::Message;
 use proto::stats::Stats;
@@ -95,6 +95,8 @@ fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
         ]) {
             uint(b, field, v);
         }
+        uint(b, 11, m.l7_request.into());
+        uint(b, 12, m.l7_response.into());
         uint(b, 13, m.syn.into());
         uint(b, 14, m.synack.into());
         uint(b, 15, m.direction_score.into());
@@ -117,12 +119,13 @@ fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
 }
 
 fn latencies(m: &FlowMeter, b: &mut Vec<u8>) {
-    let fields: [(&Latency, u32, u32, u32); 6] = [
+    let fields: [(&Latency, u32, u32, u32); 7] = [
         (&m.rtt, 1, 7, 13),
         (&m.rtt_client, 2, 8, 14),
         (&m.rtt_server, 3, 9, 15),
         (&m.srt, 4, 10, 16),
         (&m.art, 5, 11, 17),
+        (&m.rrt, 6, 12, 18),
         (&m.cit, 19, 20, 21),
     ];
     for (l, max, sum, count) in fields {
@@ -151,6 +154,9 @@ fn anomalies(m: &FlowMeter, b: &mut Vec<u8>) {
     ]) {
         uint(b, field, v);
     }
+    uint(b, 13, m.l7_client_error.into());
+    uint(b, 14, m.l7_server_error.into());
+    uint(b, 15, m.l7_timeout.into());
     uint(b, 20, m.client_ooo);
     uint(b, 21, m.server_ooo);
 }
@@ -180,7 +186,7 @@ fn flow(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
     uint(b, 11, f.eth_type.into());
     if let Some(p) = &f.perf {
         uint(b, 12, 1);
-        message(b, 13, |b| perf(p, f.key.protocol, b));
+        message(b, 13, |b| perf(p, f.l7.as_ref(), f.key.protocol, b));
     }
     uint(b, 14, f.close_type as u64);
     uint(b, 15, f.signal_source as u64);
@@ -277,8 +283,11 @@ const L4_TCP: u64 = 1;
 const L4_UDP: u64 = 2;
 const L4_ICMP: u64 = 3;
 
-fn perf(p: &L4Perf, ip_protocol: u8, b: &mut Vec<u8>) {
+fn perf(p: &L4Perf, l7: Option<&L7Perf>, ip_protocol: u8, b: &mut Vec<u8>) {
     message(b, 1, |b| tcp_perf(p, b));
+    if let Some(l7) = l7 {
+        message(b, 2, |b| l7_perf(l7, b));
+    }
     let l4 = match ip_protocol {
         protocol::TCP => L4_TCP,
         protocol::UDP => L4_UDP,
@@ -286,6 +295,27 @@ fn perf(p: &L4Perf, ip_protocol: u8, b: &mut Vec<u8>) {
         _ => 0,
     };
     uint(b, 3, l4);
+    if let Some(l7) = l7 {
+        uint(b, 4, l7.protocol as u64);
+        uint(b, 5, l7.failed.into());
+    }
+}
+
+fn l7_perf(l7: &L7Perf, b: &mut Vec<u8>) {
+    let m = &l7.meter;
+    for (field, v) in (1..).zip([
+        m.request,
+        m.response,
+        m.client_error,
+        m.server_error,
+        m.timeout,
+        m.rrt.count,
+    ]) {
+        uint(b, field, v.into());
+    }
+    uint(b, 7, m.rrt.sum);
+    uint(b, 8, m.rrt.max.into());
+    uint(b, 9, l7.tls_rtt.into());
 }
 
 fn tcp_perf(p: &L4Perf, b: &mut Vec<u8>) {

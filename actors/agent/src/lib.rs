@@ -4,6 +4,8 @@
 //! batch says how far time has come, so that live capture and capture files go the same way.
 #![forbid(unsafe_code)]
 
+mod app_proto_logs_parser;
+mod app_proto_wire;
 mod batch;
 mod collector;
 mod concurrent_connection;
@@ -16,6 +18,7 @@ mod flow_slab;
 mod frame_builder;
 mod frame_sink;
 mod host_ends;
+mod l7_flows;
 #[cfg(test)]
 mod line;
 mod optional_outlet;
@@ -39,13 +42,16 @@ mod uniform_sender;
 mod watermark;
 mod wire;
 
-pub use batch::{AccumulatedBatch, FlowBatch, FlowLogBatch, PacketBatch};
+pub use app_proto_logs_parser::AppProtoLogsParser;
+pub use batch::{
+    AccumulatedBatch, AppProtoBatch, FlowBatch, FlowLogBatch, L7StatsBatch, LogBatch, PacketBatch,
+};
 pub use collector::{Collector, CollectorConfig};
 pub use dispatcher::{Dispatcher, DispatcherConfig};
 pub use encode::Encode;
 pub use file_source::{FileSource, ReplayedFile};
 pub use flow_aggr::{FlowAggr, FlowAggrConfig};
-pub use flow_generator::{FlowGenerator, FlowOut};
+pub use flow_generator::{FlowGenerator, FlowGeneratorConfig, FlowOut};
 pub use frame_builder::{Frame, SenderIds};
 pub use frame_sink::{FrameSink, FrameSinkConfig};
 pub use host_ends::HostEnds;

@@ -1,7 +1,9 @@
 //! The JSON lines of `replay`: an interface that stays as it is (docs/replay.md).
+mod l7;
 mod tunnel;
 
 use flow::PerfTrace;
+pub(crate) use l7::{l7_flow_log, l7_message};
 use messages::{Document, FlowMeter, L4Perf, Latency, TaggedFlow, protocol};
 use serde_json::{Map, Value};
 pub(crate) use tunnel::tunnel;
@@ -113,6 +115,20 @@ pub(crate) fn flow(kind: &str, pcap: &str, f: &TaggedFlow) -> Line {
     l.pair("tcp_flags", ENDS, p.map(|p| p.tcp_flags));
     if let Some(perf) = &f.perf {
         l.perf(perf);
+    }
+    if let Some(l7) = &f.l7 {
+        l.put("l7_protocol", l7.protocol.name());
+        let m = &l7.meter;
+        for (key, n) in [
+            ("l7_request", m.request),
+            ("l7_response", m.response),
+            ("l7_client_error", m.client_error),
+            ("l7_server_error", m.server_error),
+            ("l7_timeout", m.timeout),
+        ] {
+            l.put(key, n);
+        }
+        l.latency("rrt", &m.rrt);
     }
     l.put("direction_score", f.direction_score);
     l.put("observation_point", f.observation_point.name());
