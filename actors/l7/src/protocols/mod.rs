@@ -6,6 +6,7 @@ mod http1;
 mod http2;
 mod json;
 mod mqtt;
+mod nats;
 mod pulsar;
 mod zmtp;
 mod redis;
@@ -13,6 +14,7 @@ mod redis;
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
+pub static PROTOCOLS: &[&Protocol] = &[&mqtt::PROTOCOL, &amqp::PROTOCOL, &nats::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
     &http2::PROTOCOL,
