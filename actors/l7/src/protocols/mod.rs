@@ -10,6 +10,10 @@ mod nats;
 mod pulsar;
 mod zmtp;
 mod redis;
+mod hessian;
+mod json;
+mod rocketmq;
+mod sofarpc;
 
 use crate::Protocol;
 
@@ -26,3 +30,4 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &zmtp::PROTOCOL,
 ];
 pub static PROTOCOLS: &[&Protocol] = &[&redis::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&sofarpc::PROTOCOL, &dubbo::PROTOCOL, &rocketmq::PROTOCOL];

@@ -1,5 +1,5 @@
-use super::hessian::Hessian;
 use super::packed::Packed;
+use crate::protocols::hessian::Hessian;
 use crate::protocols::json::{self, Value};
 use crate::{Settings, string};
 
