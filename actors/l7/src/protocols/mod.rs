@@ -7,6 +7,9 @@ mod http2;
 mod json;
 mod mqtt;
 mod nats;
+use crate::Protocol;
+
+mod openwire;
 mod pulsar;
 mod zmtp;
 mod redis;
@@ -31,3 +34,4 @@ pub static PROTOCOLS: &[&Protocol] = &[
 ];
 pub static PROTOCOLS: &[&Protocol] = &[&redis::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[&sofarpc::PROTOCOL, &dubbo::PROTOCOL, &rocketmq::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&pulsar::PROTOCOL, &zmtp::PROTOCOL, &openwire::PROTOCOL];
