@@ -2,36 +2,34 @@
 mod amqp;
 mod dns;
 mod dubbo;
+mod hessian;
 mod http1;
 mod http2;
 mod json;
 mod mqtt;
 mod nats;
-use crate::Protocol;
-
 mod openwire;
 mod pulsar;
-mod zmtp;
 mod redis;
-mod hessian;
-mod json;
 mod rocketmq;
 mod sofarpc;
+mod zmtp;
 
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[&mqtt::PROTOCOL, &amqp::PROTOCOL, &nats::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
     &http2::PROTOCOL,
     &dns::PROTOCOL,
+    &sofarpc::PROTOCOL,
+    &redis::PROTOCOL,
     &dubbo::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
+    &nats::PROTOCOL,
     &pulsar::PROTOCOL,
     &zmtp::PROTOCOL,
+    &rocketmq::PROTOCOL,
+    &openwire::PROTOCOL,
 ];
-pub static PROTOCOLS: &[&Protocol] = &[&redis::PROTOCOL];
-pub static PROTOCOLS: &[&Protocol] = &[&sofarpc::PROTOCOL, &dubbo::PROTOCOL, &rocketmq::PROTOCOL];
-pub static PROTOCOLS: &[&Protocol] = &[&pulsar::PROTOCOL, &zmtp::PROTOCOL, &openwire::PROTOCOL];
