@@ -234,6 +234,12 @@ fn tunnels_are_read_where_they_lead_to_http() {
     );
     assert_cuts_do_not_matter(&PROTOCOL, script);
 
+    let hello = [&[22, 3, 1, 0, 44, 1, 0, 0, 40, 3, 3][..], &[0; 38]].concat();
+    let tls: &Script<'_> = &[script[0], script[1], (C, &hello), (S, OK_3)];
+    let out = talk(&PROTOCOL, tls);
+    assert_eq!((out.len(), out[2].protocol), (3, L7Protocol::Tls));
+    assert_cuts_do_not_matter(&PROTOCOL, tls);
+
     let banner: &Script<'_> = &[
         script[0],
         script[1],
