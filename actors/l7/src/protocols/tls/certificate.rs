@@ -62,7 +62,7 @@ fn inside(sequence: &[u8]) -> Option<&[u8]> {
 fn begin(r: &mut Reader<'_>) -> Option<(u8, usize)> {
     let tag = r.u8()?;
     let length = match r.u8()? {
-        n @ ..0x80 => usize::from(n),
+        n @ ..=0x7f => usize::from(n),
         0x81 => usize::from(r.u8()?),
         0x82 => usize::from(r.u16()?),
         0x83 => usize::try_from(r.u24()?).ok()?,
