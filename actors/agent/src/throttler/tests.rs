@@ -48,7 +48,7 @@ impl Bench {
 fn batch(s: u32, flows: Vec<TaggedFlow>) -> FlowLogBatch {
     FlowLogBatch {
         watermark_ns: u64::from(T0 + s) * 1_000_000_000,
-        flows: flows.into(),
+        logs: flows.into(),
     }
 }
 

@@ -1,8 +1,21 @@
 //! One module a protocol; each gives a `PROTOCOL`.
+mod amqp;
 mod dns;
+mod dubbo;
+mod hessian;
 mod http1;
 mod ping;
 mod tls;
+mod http2;
+mod json;
+mod mqtt;
+mod nats;
+mod openwire;
+mod pulsar;
+mod redis;
+mod rocketmq;
+mod sofarpc;
+mod zmtp;
 
 use crate::Protocol;
 
@@ -12,4 +25,17 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &ping::PROTOCOL,
+    &http1::PROTOCOL,
+    &http2::PROTOCOL,
+    &dns::PROTOCOL,
+    &sofarpc::PROTOCOL,
+    &redis::PROTOCOL,
+    &dubbo::PROTOCOL,
+    &mqtt::PROTOCOL,
+    &amqp::PROTOCOL,
+    &nats::PROTOCOL,
+    &pulsar::PROTOCOL,
+    &zmtp::PROTOCOL,
+    &rocketmq::PROTOCOL,
+    &openwire::PROTOCOL,
 ];
