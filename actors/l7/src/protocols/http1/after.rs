@@ -1,5 +1,5 @@
 use super::line;
-use crate::protocols::tls;
+use crate::protocols::{http2, tls};
 use crate::{Cx, Parser, Probe, Verdict};
 use messages::Side;
 
@@ -13,21 +13,18 @@ pub(super) enum After {
     Parser(Box<dyn Parser>),
 }
 
-/// Who reads what follows `101 Switching Protocols` to `h2c` (RFC 7540, 3.2); both sides from their first byte after
-/// the heads.
-const HTTP2: Option<fn() -> Box<dyn Parser>> = None;
-
-/// What follows `101 Switching Protocols` to `protocol`.
-pub(super) fn after_upgrade(protocol: Option<&[u8]>) -> After {
+/// What follows `101 Switching Protocols` to `protocol`, and whether the request is answered only there.
+pub(super) fn after_upgrade(protocol: Option<&[u8]>) -> (After, bool) {
     let is = |name: &str| protocol.is_some_and(|p| p.eq_ignore_ascii_case(name.as_bytes()));
-    let parser = if is("h2c") {
-        HTTP2
-    } else if is("TLS/1.0") || is("TLS/1.1") || is("TLS/1.2") || is("TLS/1.3") {
-        Some(tls::PROTOCOL.parser)
-    } else {
-        None
-    };
-    parser.map_or(After::Unread, |new| After::Parser(new()))
+    if is("h2c") {
+        // RFC 7540, 3.2.
+        return (After::Parser(http2::after_upgrade()), true);
+    }
+    // RFC 2817, 3.
+    if is("TLS/1.0") || is("TLS/1.1") || is("TLS/1.2") || is("TLS/1.3") {
+        return (After::Parser((tls::PROTOCOL.parser)()), false);
+    }
+    (After::Unread, false)
 }
 
 /// What a tunnel is used for.
