@@ -9,16 +9,19 @@ mod json;
 mod mqtt;
 mod nats;
 mod openwire;
+mod ping;
 mod pulsar;
 mod redis;
 mod rocketmq;
 mod sofarpc;
+mod tls;
 mod zmtp;
 
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
 pub static PROTOCOLS: &[&Protocol] = &[
+    &tls::PROTOCOL,
     &http1::PROTOCOL,
     &http2::PROTOCOL,
     &dns::PROTOCOL,
@@ -32,4 +35,5 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &zmtp::PROTOCOL,
     &rocketmq::PROTOCOL,
     &openwire::PROTOCOL,
+    &ping::PROTOCOL,
 ];
