@@ -40,10 +40,8 @@ pub(super) fn walk(data: &[u8]) -> Option<Walk> {
         let payload = payload.get(..frame.length).unwrap_or(payload);
         match frame.kind {
             Kind::Headers => headers(&frame, payload, whole, &mut w)?,
-            Kind::Settings if !frame.has(ACK) => {
-                if !settings(payload).all(|(id, value)| sane(id, value)) {
-                    return None;
-                }
+            Kind::Settings if !settings(payload).all(|(id, value)| sane(id, value)) => {
+                return None;
             }
             Kind::Reset if number(payload, 0).is_some_and(|code| code > 0xff) => return None,
             Kind::GoAway if number(payload, 4).is_some_and(|code| code > 0xff) => return None,
@@ -72,9 +70,9 @@ fn headers(frame: &Frame, payload: &[u8], whole: bool, w: &mut Walk) -> Option<(
     };
     let sender = match glance(block, whole) {
         Glance::Not => return None,
-        Glance::May if frame.stream % 2 == 0 => Some(Side::Server),
+        Glance::May if frame.stream.is_multiple_of(2) => Some(Side::Server),
         Glance::May => None,
-        Glance::Request if frame.stream % 2 == 0 => return None,
+        Glance::Request if frame.stream.is_multiple_of(2) => return None,
         Glance::Request => Some(Side::Client),
         Glance::Response => Some(Side::Server),
     };

@@ -91,7 +91,7 @@ impl Fields {
 
     /// The request that the block is the head of.
     pub(super) fn request(self, stream: u32, grpc: bool, settings: &Settings) -> L7Message {
-        let mut m = head(L7Message::request(protocol(grpc)), stream);
+        let mut m = of_stream(L7Message::request(protocol(grpc)), stream);
         m.request_type = self.method.into();
         m.request_domain = match self.authority.is_empty() {
             true => self.host.into(),
@@ -121,7 +121,7 @@ impl Fields {
             Some(_) if grpc => ResponseStatus::Unknown,
             Some(_) => ResponseStatus::Ok,
         };
-        let mut m = head(L7Message::response(protocol(grpc), status), stream);
+        let mut m = of_stream(L7Message::response(protocol(grpc), status), stream);
         m.code = self.status.map(i32::from);
         m.response_length = self.content_length;
         self.end(&mut m);
@@ -147,7 +147,7 @@ impl Fields {
 }
 
 /// What every message of a stream has.
-pub(super) fn head(mut m: L7Message, stream: u32) -> L7Message {
+pub(super) fn of_stream(mut m: L7Message, stream: u32) -> L7Message {
     m.session = Some(u64::from(stream));
     m.request_id = m.session;
     m.version = "2".into();

@@ -12,6 +12,7 @@ mod connection;
 mod fields;
 mod frame;
 mod grpc;
+mod head;
 mod hpack;
 mod streams;
 #[cfg(test)]

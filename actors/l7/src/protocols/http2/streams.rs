@@ -1,6 +1,6 @@
 //! Streams (RFC 9113, section 5), and what of their messages is held until more is known.
 use super::body::{Body, Part};
-use super::fields::{head, protocol};
+use super::fields::{of_stream, protocol};
 use super::grpc;
 use crate::Cx;
 use messages::{L7Message, Side};
@@ -188,7 +188,7 @@ impl Stream {
     }
 
     fn session(&self, by: Side, part: Part) -> L7Message {
-        let mut m = head(L7Message::session(protocol(true)), self.id);
+        let mut m = of_stream(L7Message::session(protocol(true)), self.id);
         let length = u32::try_from(part.length).ok();
         match by {
             Side::Client => m.request_length = length,
