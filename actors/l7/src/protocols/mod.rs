@@ -5,6 +5,7 @@ mod dubbo;
 mod http1;
 mod json;
 mod mqtt;
+mod mysql;
 mod pulsar;
 mod zmtp;
 
@@ -14,6 +15,7 @@ use crate::Protocol;
 pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
     &dns::PROTOCOL,
+    &mysql::PROTOCOL,
     &dubbo::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
