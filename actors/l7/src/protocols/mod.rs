@@ -10,6 +10,7 @@ mod mqtt;
 mod nats;
 mod openwire;
 mod ping;
+mod mysql;
 mod pulsar;
 mod redis;
 mod rocketmq;
@@ -27,6 +28,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::PROTOCOL,
     &sofarpc::PROTOCOL,
     &redis::PROTOCOL,
+    &mysql::PROTOCOL,
     &dubbo::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
