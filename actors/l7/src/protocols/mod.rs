@@ -2,6 +2,7 @@
 mod amqp;
 mod dns;
 mod dubbo;
+mod fastcgi;
 mod http1;
 mod json;
 mod mqtt;
@@ -12,13 +13,14 @@ mod zmtp;
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[&mqtt::PROTOCOL, &amqp::PROTOCOL, &nats::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &dubbo::PROTOCOL,
+    &fastcgi::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
+    &nats::PROTOCOL,
     &pulsar::PROTOCOL,
     &zmtp::PROTOCOL,
 ];
