@@ -3,6 +3,7 @@ mod amqp;
 mod dns;
 mod dubbo;
 mod hessian;
+mod fastcgi;
 mod http1;
 mod http2;
 mod json;
@@ -30,6 +31,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &redis::PROTOCOL,
     &mysql::PROTOCOL,
     &dubbo::PROTOCOL,
+    &fastcgi::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
     &nats::PROTOCOL,
