@@ -5,6 +5,7 @@ mod hessian;
 mod json;
 mod rocketmq;
 mod sofarpc;
+mod someip;
 mod tars;
 
 use crate::Protocol;
@@ -16,4 +17,5 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &brpc::PROTOCOL,
     &tars::PROTOCOL,
     &rocketmq::PROTOCOL,
+    &someip::PROTOCOL,
 ];
