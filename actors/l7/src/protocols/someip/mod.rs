@@ -18,6 +18,8 @@ pub(super) static PROTOCOL: Protocol = Protocol {
 
 /// A message that is longer than the bytes shown is only believed to be one up to this length.
 const MOST_UNSEEN: usize = 64 << 10;
+/// The end of a message is awaited before it is believed to be one, if it comes within so many first bytes.
+const MOST_AWAITED: usize = 8 << 10;
 
 fn probe(p: &Probe<'_>) -> Verdict {
     let version = p.data.get(12).is_none_or(|b| *b == VERSION);
@@ -39,11 +41,16 @@ fn probe(p: &Probe<'_>) -> Verdict {
     while !rest.is_empty() {
         match Header::read(rest) {
             Some(h) if h.total() <= rest.len() => rest = rest.get(h.total()..).unwrap_or_default(),
-            Some(h) if h.total() <= MOST_UNSEEN => return Verdict::Maybe(first.sender()),
-            None if rest.len() < SIZE && p.transport == Transport::Tcp => {
-                return Verdict::Maybe(first.sender());
+            None if rest.len() >= SIZE => return Verdict::No,
+            _ if p.transport != Transport::Tcp => return Verdict::No,
+            Some(h) if p.data.len() - rest.len() + h.total() > MOST_AWAITED => {
+                return match h.total() <= MOST_UNSEEN && h.interface > 0 {
+                    true => Verdict::Maybe(first.sender()),
+                    false => Verdict::No,
+                };
             }
-            _ => return Verdict::No,
+            // Its end has to be seen, too.
+            _ => return Verdict::More,
         }
     }
     Verdict::Yes(first.sender())

@@ -167,8 +167,11 @@ fn it_knows_itself() {
     let request = message(0, 1, 1, 0, &[5; 100]);
     assert_eq!(probed(Transport::Tcp, &request[..10]), Verdict::More);
     assert_eq!(probed(Transport::Udp, &request[..10]), Verdict::No);
+    assert_eq!(probed(Transport::Tcp, &request[..50]), Verdict::More);
+    assert_eq!(probed(Transport::Udp, &request[..50]), Verdict::No);
+    let long = message(0, 1, 1, 0, &[5; 20_000]);
     assert_eq!(
-        probed(Transport::Tcp, &request[..50]),
+        probed(Transport::Tcp, &long[..50]),
         Verdict::Maybe(Side::Client)
     );
     let garbage = [request, b"and what is no message".to_vec()].concat();
