@@ -1,12 +1,22 @@
 //! One module a protocol; each gives a `PROTOCOL`.
 mod brpc;
+mod amqp;
+mod dns;
 mod dubbo;
 mod hessian;
+mod http1;
+mod http2;
 mod json;
+mod mqtt;
+mod nats;
+mod openwire;
+mod pulsar;
+mod redis;
 mod rocketmq;
 mod sofarpc;
 mod someip;
 mod tars;
+mod zmtp;
 
 use crate::Protocol;
 
@@ -18,4 +28,17 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &tars::PROTOCOL,
     &rocketmq::PROTOCOL,
     &someip::PROTOCOL,
+    &http1::PROTOCOL,
+    &http2::PROTOCOL,
+    &dns::PROTOCOL,
+    &sofarpc::PROTOCOL,
+    &redis::PROTOCOL,
+    &dubbo::PROTOCOL,
+    &mqtt::PROTOCOL,
+    &amqp::PROTOCOL,
+    &nats::PROTOCOL,
+    &pulsar::PROTOCOL,
+    &zmtp::PROTOCOL,
+    &rocketmq::PROTOCOL,
+    &openwire::PROTOCOL,
 ];
