@@ -1,4 +1,5 @@
 //! One module a protocol; each gives a `PROTOCOL`.
+mod brpc;
 mod amqp;
 mod dns;
 mod dubbo;
@@ -17,6 +18,8 @@ mod redis;
 mod rocketmq;
 mod sofarpc;
 mod tls;
+mod someip;
+mod tars;
 mod zmtp;
 
 use crate::Protocol;
@@ -24,6 +27,12 @@ use crate::Protocol;
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
 pub static PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL,
+    &sofarpc::PROTOCOL,
+    &dubbo::PROTOCOL,
+    &brpc::PROTOCOL,
+    &tars::PROTOCOL,
+    &rocketmq::PROTOCOL,
+    &someip::PROTOCOL,
     &http1::PROTOCOL,
     &http2::PROTOCOL,
     &dns::PROTOCOL,
