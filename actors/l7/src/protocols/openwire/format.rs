@@ -56,26 +56,21 @@ impl Format {
     }
 
     /// What it may be where at most one side is known, the most likely first.
-    pub(super) fn likely(known: Option<Self>) -> Vec<Self> {
-        let mut all = Vec::new();
+    pub(super) fn likely(known: Option<Self>) -> impl Iterator<Item = Self> {
         let most = known.unwrap_or(Self::NEWEST);
-        let either = |can: bool| if can { &[true, false][..] } else { &[false] };
-        for version in VERSIONS.into_iter().filter(|v| *v <= most.version) {
-            for tight in either(most.tight) {
-                for cache in either(most.cache) {
-                    for stacks in either(most.stacks) {
-                        all.push(Self {
-                            version,
-                            tight: *tight,
-                            cache: *cache,
-                            stacks: *stacks,
-                            sized: true,
-                        });
-                    }
-                }
-            }
-        }
-        all
+        let versions = VERSIONS.into_iter().filter(move |v| *v <= most.version);
+        versions
+            .flat_map(|version| (0..8).map(move |flags| (version, flags)))
+            .map(|(version, flags)| Self {
+                version,
+                tight: flags & 4 == 0,
+                cache: flags & 2 == 0,
+                stacks: flags & 1 == 0,
+                sized: true,
+            })
+            .filter(move |f| {
+                (most.tight || !f.tight) && (most.cache || !f.cache) && (most.stacks || !f.stacks)
+            })
     }
 }
 
@@ -126,7 +121,7 @@ mod tests {
 
     #[test]
     fn both_sides_have_to_agree() {
-        let all = Format::likely(None);
+        let all: Vec<_> = Format::likely(None).collect();
         let best = all[0];
         assert!(best.tight && best.cache && best.version == 12);
         let poor = *all.last().unwrap();
@@ -142,10 +137,6 @@ mod tests {
             version: 5,
             ..best
         };
-        assert!(
-            Format::likely(Some(loose))
-                .iter()
-                .all(|f| !f.tight && f.version <= 5)
-        );
+        assert!(Format::likely(Some(loose)).all(|f| !f.tight && f.version <= 5));
     }
 }

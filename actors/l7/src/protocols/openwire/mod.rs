@@ -5,7 +5,9 @@ mod bits;
 mod cache;
 mod format;
 mod layout;
+mod layouts;
 mod message;
+mod probe;
 mod properties;
 #[cfg(test)]
 mod tests;
@@ -13,11 +15,12 @@ mod walk;
 
 use crate::reader::Reader;
 use crate::stream::MOST_KEPT;
-use crate::{Cx, Parsed, Parser, Probe, Protocol, Transport, Verdict};
+use crate::{Cx, Parsed, Parser, Protocol, Transport};
 use cache::Cache;
 use format::{Format, Info, MAGIC};
 use layout::Layout;
 use messages::{L7Protocol, Side};
+use probe::{Look, look, probe};
 use walk::{Stop, Walked, walk};
 
 pub(super) static PROTOCOL: Protocol = Protocol {
@@ -32,7 +35,9 @@ const MOST_SIZE: u32 = 1 << 30;
 /// Of commands too long to be kept whole, so many bytes are waited for.
 const HEAD: usize = 4096;
 /// Longer commands do not tell which format they are in, bytes: each format has to be tried.
-const MOST_GUESSED: usize = 8192;
+const MOST_GUESSED: usize = 4096;
+/// Commands that every format still possible is tried on; then only where the likeliest fails.
+const MOST_NARROWED: u32 = 16;
 /// Times that a command without size is read again because it was not whole.
 const MOST_TRIES: u32 = 512;
 
@@ -55,13 +60,16 @@ struct OpenWire {
     peers: [Peer; 2],
     /// Formats that all commands so far may have been in, the most likely first; one once both sides have agreed.
     formats: Vec<Format>,
+    /// Commands that were read without knowing.
+    guessed: u32,
 }
 
 impl Default for OpenWire {
     fn default() -> Self {
         Self {
             peers: Default::default(),
-            formats: Format::likely(None),
+            formats: Format::likely(None).collect(),
+            guessed: 0,
         }
     }
 }
@@ -77,7 +85,7 @@ impl Parser for OpenWire {
 
     fn begins(&self, from: Side, data: &[u8]) -> bool {
         if self.is_sized(from, data) {
-            matches!(look(data, &self.formats), Look::Command(_))
+            matches!(look(data, self.formats.iter().copied()), Look::Command(_))
         } else {
             let cache = &self.peer(from).cache;
             let fits = |f: &Format| matches!(walk(data, *f, cache).end, Ok(n) if n <= data.len());
@@ -144,7 +152,7 @@ impl OpenWire {
         let walked = self.walk(from, body);
         let passed = if cx.cut { there.len() } else { whole };
         let used = there.len();
-        self.tell(from, layout, size, walked, cx, (used, passed));
+        self.tell(from, layout, size, &walked, cx, (used, passed));
         Parsed::Done(whole as u64)
     }
 
@@ -176,7 +184,7 @@ impl OpenWire {
         peer.tries = 0;
         let size = u32::try_from(whole).unwrap_or(u32::MAX);
         let used = whole.min(data.len());
-        self.tell(from, layout, size, walked, cx, (used, whole));
+        self.tell(from, layout, size, &walked, cx, (used, whole));
         Parsed::Done(whole as u64)
     }
 
@@ -195,7 +203,7 @@ impl OpenWire {
         let other = self.peer(from.other()).format;
         self.formats = match other {
             Some(other) => vec![Format::agreed(info.format, other)],
-            None => Format::likely(Some(info.format)),
+            None => Format::likely(Some(info.format)).collect(),
         };
         let passed = if cx.cut { body.len() + 4 } else { whole };
         let m = message::info(from, &info, whole - 4, passed);
@@ -205,19 +213,24 @@ impl OpenWire {
 
     /// Leaves only the formats that a whole command may be in; `false` where that is none.
     fn narrow(&mut self, from: Side, body: &[u8]) -> bool {
-        if self.formats.len() < 2 {
+        let [likeliest, _, ..] = self.formats.as_slice() else {
             return true;
-        }
+        };
         if body.len() > MOST_GUESSED {
             return true;
         }
         let cache = &self.peer(from).cache;
         let fits = |f: &Format| walk(body, *f, cache).end == Ok(body.len());
+        if self.guessed >= MOST_NARROWED && fits(likeliest) {
+            return true;
+        }
         let fitting: Vec<_> = self.formats.iter().copied().filter(fits).collect();
         if fitting.is_empty() {
             return false;
         }
-        if fitting.first() != self.formats.first() {
+        self.guessed += 1;
+        let ways = |f: &[Format]| f.first().map(|f| (f.tight, f.cache));
+        if ways(&fitting) != ways(&self.formats) {
             // What was noted by the wrong format means nothing.
             self.peers.iter_mut().for_each(|p| p.cache.clear());
         }
@@ -251,7 +264,7 @@ impl OpenWire {
         from: Side,
         layout: &Layout,
         size: u32,
-        walked: Walked<'_>,
+        walked: &Walked<'_>,
         cx: &mut Cx<'_>,
         (used, passed): (usize, usize),
     ) {
@@ -269,84 +282,5 @@ impl OpenWire {
         m.version = self.version().into();
         m.captured_bytes = u32::try_from(passed).unwrap_or(u32::MAX);
         cx.emit(m, 0..used);
-    }
-}
-
-/// What bytes look like the beginning of.
-enum Look {
-    No,
-    More,
-    Command(&'static Layout),
-}
-
-/// A command with its size, whole, and in one of these formats.
-fn look(data: &[u8], formats: &[Format]) -> Look {
-    let mut r = Reader::new(data);
-    let Some(size) = r.u32() else {
-        // Commands of 16 MiB do not begin anything.
-        return match data.first() {
-            Some(0) => Look::More,
-            _ => Look::No,
-        };
-    };
-    let Some(number) = r.u8() else {
-        return if size < 1 << 24 { Look::More } else { Look::No };
-    };
-    let Some(layout) = layout::find_command(number) else {
-        return Look::No;
-    };
-    if number == layout::WIRE_FORMAT_INFO {
-        let magic = r.rest();
-        let magic = magic.get(..MAGIC.len()).unwrap_or(magic);
-        return match (MAGIC.starts_with(magic), magic.len() == MAGIC.len()) {
-            (false, _) => Look::No,
-            (true, false) => Look::More,
-            (true, true) => Look::Command(layout),
-        };
-    }
-    let size = size as usize;
-    if size > MOST_GUESSED || size < 6 {
-        return Look::No;
-    }
-    let Some(body) = data.get(4..4 + size) else {
-        return Look::More;
-    };
-    let cache = Cache::default();
-    let fits = |f: &Format| walk(body, *f, &cache).end == Ok(size);
-    match formats.iter().any(fits) {
-        true => Look::Command(layout),
-        false => Look::No,
-    }
-}
-
-fn probe(p: &Probe<'_>) -> Verdict {
-    // The cheaper look comes first: most of what begins so is nothing of ours.
-    let formats = match p.data.get(4) {
-        Some(n) if *n != layout::WIRE_FORMAT_INFO => Format::likely(None),
-        _ => Vec::new(),
-    };
-    let layout = match look(p.data, &formats) {
-        Look::No => return Verdict::No,
-        Look::More => return Verdict::More,
-        Look::Command(layout) => layout,
-    };
-    match layout.number {
-        // Both sides say what they can.
-        layout::WIRE_FORMAT_INFO => {
-            let is_server = p.port_src == 61616 || p.port_dst != 61616 && p.port_src < p.port_dst;
-            Verdict::Yes(if is_server {
-                Side::Server
-            } else {
-                Side::Client
-            })
-        }
-        layout::BROKER_INFO
-        | layout::CONNECTION_ERROR
-        | layout::CONSUMER_CONTROL
-        | layout::CONNECTION_CONTROL
-        | layout::PRODUCER_ACK
-        | layout::MESSAGE_DISPATCH => Verdict::Maybe(Side::Server),
-        _ if layout.is_response() => Verdict::Maybe(Side::Server),
-        _ => Verdict::Maybe(Side::Client),
     }
 }
