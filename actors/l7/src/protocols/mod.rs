@@ -1,25 +1,25 @@
 //! One module a protocol; each gives a `PROTOCOL`.
-mod brpc;
 mod amqp;
+mod brpc;
 mod dns;
 mod dubbo;
-mod hessian;
 mod fastcgi;
+mod hessian;
 mod http1;
 mod http2;
 mod json;
 mod mqtt;
+mod mysql;
 mod nats;
 mod openwire;
 mod ping;
-mod mysql;
 mod pulsar;
 mod redis;
 mod rocketmq;
 mod sofarpc;
-mod tls;
 mod someip;
 mod tars;
+mod tls;
 mod zmtp;
 
 use crate::Protocol;
@@ -27,20 +27,16 @@ use crate::Protocol;
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
 pub static PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL,
-    &sofarpc::PROTOCOL,
-    &dubbo::PROTOCOL,
-    &brpc::PROTOCOL,
-    &tars::PROTOCOL,
-    &rocketmq::PROTOCOL,
-    &someip::PROTOCOL,
     &http1::PROTOCOL,
     &http2::PROTOCOL,
     &dns::PROTOCOL,
     &sofarpc::PROTOCOL,
-    &redis::PROTOCOL,
     &mysql::PROTOCOL,
+    &redis::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
+    &brpc::PROTOCOL,
+    &tars::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
     &nats::PROTOCOL,
@@ -48,5 +44,6 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &zmtp::PROTOCOL,
     &rocketmq::PROTOCOL,
     &openwire::PROTOCOL,
+    &someip::PROTOCOL,
     &ping::PROTOCOL,
 ];
