@@ -37,8 +37,8 @@ pub(super) struct Asked {
     pub(super) command: Command,
     /// It changes rows.
     pub(super) is_write: bool,
-    /// It goes over several packets, and so the answer's sequence number is not 1.
-    pub(super) is_long: bool,
+    /// The answer's sequence number is not 1: the command goes over several packets, or progress was told before.
+    pub(super) is_late: bool,
     /// What is prepared.
     pub(super) prepared: Option<Box<PreparedStatement>>,
 }

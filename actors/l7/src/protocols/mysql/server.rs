@@ -19,7 +19,7 @@ const CURSOR: u16 = 1 << 6;
 
 /// OK packets are read this far: two numbers, status, warnings.
 const MOST_OK: usize = 1 + 9 + 9 + 2 + 2;
-/// Longest error; messages have at most 512 bytes.
+/// Longest error, or change of the plugin that authenticates; messages have at most 512 bytes.
 const MOST_ERROR: usize = 1024;
 /// MariaDB tells progress by errors of this code.
 const PROGRESS: u16 = 0xffff;
@@ -101,19 +101,15 @@ impl Connection {
         if p.sequence == 0 && self.pending.is_empty() && !self.is_logged_in {
             return self.greeting(p, first, cx);
         }
-        let wanted = match first {
-            ERROR => MOST_ERROR,
-            _ => MOST_OK,
-        };
-        if let Some(need) = more(p, wanted, cx) {
+        if let Some(need) = more(p, wanted(first), cx) {
             return need;
         }
         match self.asked() {
             _ if self.answer == Answer::More => self.result(p, first),
             Some(Command::Login | Command::ChangeUser) => self.authentication(p, first, cx),
             Some(_) => {
-                let is_long = self.pending.front().is_some_and(|a| a.is_long);
-                if self.answer == Answer::Head && p.sequence != 1 && !is_long {
+                let is_late = self.pending.front().is_some_and(|a| a.is_late);
+                if self.answer == Answer::Head && p.sequence != 1 && !is_late {
                     return Parsed::Not;
                 }
                 self.answer(p, first, cx)
@@ -131,7 +127,7 @@ impl Connection {
         if first == ERROR && self.server.is_none() {
             let mut m = self.alone();
             tell_error(&mut m, p);
-            cx.emit(m, 0..p.seen());
+            cx.emit(m, 0..p.head(MOST_GREETING));
             return done(p);
         }
         let Some(greeting) = Greeting::read(p) else {
@@ -142,7 +138,7 @@ impl Connection {
         let mut m = self.alone();
         m.attribute("server_version", text(greeting.version));
         m.attribute("connection_id", number(greeting.connection));
-        cx.emit(m, 0..p.seen());
+        cx.emit(m, 0..p.head(MOST_GREETING));
         done(p)
     }
 
@@ -162,7 +158,7 @@ impl Connection {
                 let mut m = self.alone();
                 let mut r = Reader::new(p.payload.get(1..).unwrap_or_default());
                 m.attribute("auth_plugin", text(terminated(&mut r)));
-                cx.emit(m, 0..p.seen());
+                cx.emit(m, 0..p.head(wanted(first)));
             }
             // More of what the plugin has to say.
             _ => {}
@@ -175,6 +171,9 @@ impl Connection {
         let command = self.asked();
         let is_progress = first == ERROR && code(p) == Some(PROGRESS);
         if is_progress {
+            if let Some(asked) = self.pending.front_mut() {
+                asked.is_late = true;
+            }
             return done(p);
         }
         let is_count = !matches!(first, OK | FILE | END | ERROR) && p.len <= MOST_COUNT;
@@ -266,7 +265,7 @@ impl Connection {
             }
             _ => {}
         }
-        cx.emit(m, 0..p.seen());
+        cx.emit(m, 0..p.head(wanted(first)));
     }
 
     fn prepared(
@@ -293,6 +292,14 @@ impl Connection {
             0 => Answer::Head,
             n => Answer::Definitions(n),
         };
+    }
+}
+
+/// How much of a packet's payload is looked at.
+const fn wanted(first: u8) -> usize {
+    match first {
+        ERROR | END => MOST_ERROR,
+        _ => MOST_OK,
     }
 }
 
