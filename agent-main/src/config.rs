@@ -1,5 +1,8 @@
 //! What an agent can be told. Every key has a default that suits one host and a server on the same machine.
+mod l7;
+
 pub use crate::decapsulate::Decapsulate;
+pub use l7::L7;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::{ByteSize, Span};
@@ -17,6 +20,8 @@ pub struct AgentConfig {
     pub flow: Flow,
     /// Which metric documents are made.
     pub flow_metrics: FlowMetrics,
+    /// How requests are read from what applications say.
+    pub l7: L7,
     /// Which flow logs are made.
     pub flow_log: FlowLog,
     /// Where rows go.
@@ -166,6 +171,8 @@ pub struct FlowMetrics {
     pub second_metrics: bool,
     /// Groups of flows in one window; flows of further groups are dropped from metrics, counted as `cardinality`.
     pub window_limit: u32,
+    /// The same for requests, whose groups differ by what is asked of, too.
+    pub l7_window_limit: u32,
 }
 
 impl Default for FlowMetrics {
@@ -174,6 +181,7 @@ impl Default for FlowMetrics {
             enabled: true,
             second_metrics: true,
             window_limit: 1_000_000,
+            l7_window_limit: 200_000,
         }
     }
 }
@@ -189,6 +197,10 @@ pub struct FlowLog {
     pub aggregate_health_checks: bool,
     /// Compress L4 flow logs on the wire.
     pub compress: bool,
+    /// Request logs a second, 100 to 1000000; of more a uniform sample is sent and the rest counted as `sampled`. 0 = all.
+    pub l7_throttle: u32,
+    /// Compress request logs on the wire.
+    pub compress_l7: bool,
 }
 
 impl Default for FlowLog {
@@ -197,6 +209,8 @@ impl Default for FlowLog {
             l4_throttle: 10_000,
             aggregate_health_checks: true,
             compress: false,
+            l7_throttle: 10_000,
+            compress_l7: true,
         }
     }
 }

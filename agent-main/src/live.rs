@@ -135,12 +135,14 @@ fn packets(
         .collect();
     let rings = rings.clone();
     let tunnels = decapsulate::types(&c.capture.decapsulate);
+    let payload = c.l7.enabled;
     move |queue| {
         let config = DispatcherConfig {
             live: true,
             rate_cap: shares.get(queue as usize).copied().flatten(),
             host_ends: rings.host_ends(),
             tunnels,
+            payload,
         };
         (config, RingSource::new(&rings, queue))
     }

@@ -1,13 +1,16 @@
 //! The agent's side of the drawing, on one page: downstream first, as it is wired.
 use crate::config::{AgentConfig, AgentKind};
 use agent::{
-    Batch, Collector, CollectorConfig, Counters, Dispatcher, DispatcherConfig, FlowAggr,
-    FlowAggrConfig, FlowBatch, FlowGenerator, FlowOut, FrameSink, FrameSinkConfig, OptionalOutlet,
-    PacketBatch, PacketSource, QuadrupleGenerator, QuadrupleOut, SenderIds, StatsdClient,
-    SubQuadGen, SubQuadGenConfig, Throttler, ThrottlerConfig, UniformSender, UniformSenderConfig,
+    AppProtoBatch, AppProtoLogsParser, Batch, Collector, CollectorConfig, Counters, Dispatcher,
+    DispatcherConfig, FlowAggr, FlowAggrConfig, FlowBatch, FlowGenerator, FlowGeneratorConfig,
+    FlowOut, FrameSink, FrameSinkConfig, L7Collector, L7QuadrupleOut, L7SubQuadGen,
+    L7SubQuadGenConfig, OptionalOutlet, PacketBatch, PacketSource, QuadrupleGenerator,
+    QuadrupleOut, SenderIds, StatsdClient, SubQuadGen, SubQuadGenConfig, Throttler,
+    ThrottlerConfig, UniformSender, UniformSenderConfig,
 };
 use flow::{FlowMapConfig, HostKind, PerfTrace, Report, ServerPorts, Timeouts};
-use messages::{Document, Interval, TaggedFlow};
+use l7::Limits;
+use messages::{AppDocument, AppProtoLogsData, Document, Interval, TaggedFlow};
 use settings::Span;
 use stage::{Outlet, Policy, Port, Wiring, block, drop_oldest};
 use std::net::SocketAddr;
@@ -30,10 +33,14 @@ const STATISTICS_TICK: Duration = Duration::from_secs(2);
 
 /// The mailboxes at the end of the line.
 pub struct Ends {
-    /// Takes metric documents, if any are made.
+    /// Takes metric documents about traffic, if any are made.
     pub metrics: Option<Port<Batch<Document>>>,
+    /// Takes metric documents about requests, if any are made.
+    pub l7_metrics: Option<Port<Batch<AppDocument>>>,
     /// Takes L4 flow logs.
     pub l4_flow_log: Port<Batch<TaggedFlow>>,
+    /// Takes request logs, if requests are read.
+    pub l7_flow_log: Option<Port<Batch<AppProtoLogsData>>>,
 }
 
 /// Where replay looks into the line.
@@ -45,6 +52,8 @@ pub struct Taps {
     pub tagged_flow: Option<Tap>,
     /// Takes the running performance after every frame.
     pub trace: Option<Port<Batch<PerfTrace>>>,
+    /// Takes every message of an application, and hands it on to AppProtoLogsParser itself.
+    pub protos: Option<ProtoTap>,
 }
 
 /// What of the configuration the line could not be wired with; names the key.
@@ -56,19 +65,26 @@ pub(crate) fn check(c: &AgentConfig) -> Result<(), String> {
             ServerPorts::MOST
         ));
     }
-    let throttle = c.flow_log.l4_throttle;
-    if throttle != 0 && !THROTTLES.contains(&throttle) {
-        return Err(format!(
-            "flow_log.l4_throttle: {throttle} is neither 0 (all) nor in {}..={}",
-            THROTTLES.start(),
-            THROTTLES.end()
-        ));
+    for (key, throttle) in [
+        ("l4_throttle", c.flow_log.l4_throttle),
+        ("l7_throttle", c.flow_log.l7_throttle),
+    ] {
+        if throttle != 0 && !THROTTLES.contains(&throttle) {
+            return Err(format!(
+                "flow_log.{key}: {throttle} is neither 0 (all) nor in {}..={}",
+                THROTTLES.start(),
+                THROTTLES.end()
+            ));
+        }
     }
     Ok(())
 }
 
 /// Given the port of QuadrupleGenerator, declares a stage in front of it and returns that one's port.
 pub type Tap = Box<dyn FnOnce(&mut Wiring, Port<FlowBatch>) -> Port<FlowBatch>>;
+
+/// Given the port of AppProtoLogsParser, declares a stage in front of it and returns that one's port.
+pub type ProtoTap = Box<dyn FnOnce(&mut Wiring, Port<AppProtoBatch>) -> Port<AppProtoBatch>>;
 
 /// Given a capture queue and the port of its FlowGenerator, declares a stage in front of that and returns its port.
 pub type PacketTap = Box<dyn Fn(&mut Wiring, u32, Port<PacketBatch>) -> Port<PacketBatch>>;
@@ -102,10 +118,7 @@ pub fn agent<S: PacketSource>(
 
     // ... FlowAggr -TaggedFlow (1m)-> throttler -L4FlowLog(TaggedFlow)-> queue -> UniformSender
     w.arbiter("flow_log");
-    let throttle = ThrottlerConfig {
-        per_second: Some(c.flow_log.l4_throttle).filter(|n| *n > 0),
-        seed: (!mode.live).then_some(0),
-    };
+    let throttle = throttle(c.flow_log.l4_throttle, mode);
     let out = Outlet::new(&ends.l4_flow_log, "L4FlowLog(TaggedFlow)");
     let throttler = w.stage("throttler.l4", QUEUE, None, out, move || {
         Throttler::new(throttle)
@@ -119,6 +132,23 @@ pub fn agent<S: PacketSource>(
         })
     });
 
+    // ... FlowGenerators -L7Stats-> queue -> QuadrupleGenerator of requests -> both SubQuadGens
+    let stats = ends.l7_metrics.as_ref().map(|to| {
+        let out = l7_sub_quad_gens(w, c, to);
+        w.stage("quadruple_generator.l7", QUEUE, None, out, move || {
+            QuadrupleGenerator::<L7QuadrupleOut>::new(queues)
+        })
+    });
+
+    // ... FlowGenerators -MetaAppProto-> queue -> AppProtoLogsParser
+    let protos = ends.l7_flow_log.as_ref().map(|to| {
+        let parser = app_proto_logs_parser(w, c, mode, queues, to);
+        match taps.protos {
+            Some(tap) => tap(w, parser),
+            None => parser,
+        }
+    });
+
     // ... FlowGenerators -TaggedFlow (1s)-> queue -> QuadrupleGenerator -> both SubQuadGens, FlowAggr
     w.arbiter("quadruple_generator");
     let out = QuadrupleOut {
@@ -127,7 +157,7 @@ pub fn agent<S: PacketSource>(
         flow_aggr: Outlet::new(&flow_aggr, reports(c)),
     };
     let quadruple_generator = w.stage("quadruple_generator", QUEUE, None, out, move || {
-        QuadrupleGenerator::new(queues)
+        QuadrupleGenerator::<QuadrupleOut>::new(queues)
     });
     let flows = match taps.tagged_flow {
         Some(tap) => tap(w, quadruple_generator),
@@ -140,19 +170,31 @@ pub fn agent<S: PacketSource>(
         trace: taps.trace.is_some(),
         ..flow_map(c, mode)
     };
+    let l7 = c.l7.enabled.then(|| {
+        let memory = part(c.l7.memory.get(), 0, queues);
+        let limits = Limits {
+            memory: usize::try_from(memory).unwrap_or(usize::MAX),
+        };
+        (Arc::new(c.l7.settings()), limits)
+    });
     for queue in 0..queues {
         let out = FlowOut {
             flows: Outlet::new(&flows, reports(c)),
             trace: OptionalOutlet::from(taps.trace.as_ref().map(|p| Outlet::new(p, "PerfTrace"))),
+            protos: OptionalOutlet::from(protos.as_ref().map(|p| Outlet::new(p, "MetaAppProto"))),
+            stats: OptionalOutlet::from(stats.as_ref().map(|p| Outlet::new(p, "L7Stats"))),
         };
         w.arbiter(&arbiter("flow_generator", queue, queues));
-        let flow_map = share(flow_map, queue, queues);
+        let config = FlowGeneratorConfig {
+            flow_map: share(flow_map, queue, queues),
+            l7: l7.clone(),
+        };
         let flow_generator = w.stage(
             &format!("flow_generator.{queue}"),
             PACKETS,
             None,
             out,
-            move || FlowGenerator::new(flow_map),
+            move || FlowGenerator::new(config.clone()),
         );
         let flow_generator = match &taps.packets {
             Some(tap) => tap(w, queue, flow_generator),
@@ -168,6 +210,36 @@ pub fn agent<S: PacketSource>(
                 Dispatcher::new(config, source)
             },
         );
+    }
+}
+
+/// The requests' part of the line: AppProtoLogsParser's inlet.
+fn app_proto_logs_parser(
+    w: &mut Wiring,
+    c: &AgentConfig,
+    mode: Mode,
+    queues: u32,
+    l7_flow_log: &Port<Batch<AppProtoLogsData>>,
+) -> Port<AppProtoBatch> {
+    // ... AppProtoLogsParser -AppProtoLogsData-> throttler -L7FlowLog(AppProtoLogsData)-> queue -> UniformSender
+    w.arbiter("request_log");
+    let throttle = throttle(c.flow_log.l7_throttle, mode);
+    let out = Outlet::new(l7_flow_log, "L7FlowLog(AppProtoLogsData)");
+    let throttler = w.stage("throttler.l7", QUEUE, None, out, move || {
+        Throttler::new(throttle)
+    });
+    let out = Outlet::new(&throttler, "AppProtoLogsData");
+    let limits = c.l7.sessions();
+    w.stage("app_proto_logs_parser", QUEUE, None, out, move || {
+        AppProtoLogsParser::new(queues, limits)
+    })
+}
+
+/// How many logs a second are let through.
+fn throttle(per_second: u32, mode: Mode) -> ThrottlerConfig {
+    ThrottlerConfig {
+        per_second: Some(per_second).filter(|n| *n > 0),
+        seed: (!mode.live).then_some(0),
     }
 }
 
@@ -241,6 +313,43 @@ fn sub_quad_gens(
         OptionalOutlet::from(sub_1s.map(|p| Outlet::new(&p, "TaggedFlow (1s)"))),
         OptionalOutlet::to(Outlet::new(&sub_1m, "TaggedFlow (1s)")),
     )
+}
+
+/// The same for requests.
+fn l7_sub_quad_gens(
+    w: &mut Wiring,
+    c: &AgentConfig,
+    metrics: &Port<Batch<AppDocument>>,
+) -> L7QuadrupleOut {
+    w.arbiter("l7_metrics");
+    let max_groups = c.flow_metrics.l7_window_limit as usize;
+
+    // ... SubQuadGen -AccumulatedApp-> queue -> Collector -Metrics(Document)-> queue -> UniformSender
+    let line = |w: &mut Wiring, interval: Interval| {
+        let name = interval.name();
+        let out = Outlet::new(metrics, "Metrics(Document)");
+        let collector = format!("collector.l7.{name}");
+        let collector = w.stage(&collector, QUEUE, None, out, move || {
+            L7Collector::new(max_groups)
+        });
+        let label = match interval {
+            Interval::Second => "AccumulatedApp (1s)",
+            Interval::Minute => "AccumulatedApp (1m)",
+        };
+        let out = Outlet::new(&collector, label);
+        let config = L7SubQuadGenConfig {
+            interval,
+            max_groups,
+        };
+        let sub = format!("sub_quad_gen.l7.{name}");
+        let sub = w.stage(&sub, QUEUE, None, out, move || L7SubQuadGen::new(config));
+        Outlet::new(&sub, "L7Stats")
+    };
+    let second = c.flow_metrics.second_metrics;
+    L7QuadrupleOut {
+        second: OptionalOutlet::from(second.then(|| line(w, Interval::Second))),
+        minute: line(w, Interval::Minute),
+    }
 }
 
 fn flow_map(c: &AgentConfig, mode: Mode) -> FlowMapConfig {
@@ -325,9 +434,35 @@ pub fn senders(w: &mut Wiring, c: &AgentConfig, server: SocketAddr, wait: bool) 
         sink,
         move || UniformSender::<TaggedFlow, FrameSink>::new(logs),
     );
+    let l7_metrics = (c.flow_metrics.enabled && c.l7.enabled).then(|| {
+        let sink = frame_sink(w, c, server, "flow_metrics.receiver");
+        w.stage(
+            "uniform_sender.l7_metrics",
+            queue,
+            Some(SENDER_TICK),
+            sink,
+            move || UniformSender::<AppDocument, FrameSink>::new(config),
+        )
+    });
+    let requests = UniformSenderConfig {
+        zstd: c.flow_log.compress_l7,
+        ..config
+    };
+    let l7_flow_log = c.l7.enabled.then(|| {
+        let sink = frame_sink(w, c, server, "flow_log.receiver");
+        w.stage(
+            "uniform_sender.l7_flow_log",
+            queue,
+            Some(SENDER_TICK),
+            sink,
+            move || UniformSender::<AppProtoLogsData, FrameSink>::new(requests),
+        )
+    });
     Ends {
         metrics,
+        l7_metrics,
         l4_flow_log,
+        l7_flow_log,
     }
 }
 

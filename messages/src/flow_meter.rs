@@ -1,4 +1,4 @@
-use crate::{CloseType, L4Perf, Latency, TaggedFlow};
+use crate::{AppMeter, CloseType, L4Perf, Latency, TaggedFlow};
 
 /// The counters of a metric document about traffic; `tx` is what the client sent.
 ///
@@ -19,6 +19,8 @@ pub struct FlowMeter {
     pub l4_byte_rx: u64,
     pub new_flow: u64,
     pub closed_flow: u64,
+    pub l7_request: u32,
+    pub l7_response: u32,
     pub syn: u32,
     pub synack: u32,
     pub direction_score: u8,
@@ -27,6 +29,7 @@ pub struct FlowMeter {
     pub rtt_server: Latency,
     pub srt: Latency,
     pub art: Latency,
+    pub rrt: Latency,
     pub cit: Latency,
     pub retrans_tx: u64,
     pub retrans_rx: u64,
@@ -46,6 +49,9 @@ pub struct FlowMeter {
     pub server_queue_lack: u64,
     pub server_establish_reset: u64,
     pub tcp_timeout: u64,
+    pub l7_client_error: u32,
+    pub l7_server_error: u32,
+    pub l7_timeout: u32,
     pub client_ooo: u64,
     pub server_ooo: u64,
     pub flow_load: u64,
@@ -72,6 +78,9 @@ impl FlowMeter {
             ..Self::default()
         };
         m.take_perf(&p);
+        if let Some(l7) = &f.l7 {
+            m.take_app(&l7.meter);
+        }
         m.count_close(f.close_type, 1);
         m
     }
@@ -95,6 +104,15 @@ impl FlowMeter {
         self.retrans_synack = p.retrans_synack;
         self.client_ooo = u64::from(p.ooo[0]);
         self.server_ooo = u64::from(p.ooo[1]);
+    }
+
+    const fn take_app(&mut self, a: &AppMeter) {
+        self.l7_request = a.request;
+        self.l7_response = a.response;
+        self.rrt = a.rrt;
+        self.l7_client_error = a.client_error;
+        self.l7_server_error = a.server_error;
+        self.l7_timeout = a.timeout;
     }
 
     /// Counts `n` flows that ended so, in the counter of that end if it has one.
@@ -132,6 +150,8 @@ impl FlowMeter {
         self.l4_byte_rx += o.l4_byte_rx;
         self.new_flow += o.new_flow;
         self.closed_flow += o.closed_flow;
+        self.l7_request = self.l7_request.saturating_add(o.l7_request);
+        self.l7_response = self.l7_response.saturating_add(o.l7_response);
         self.syn += o.syn;
         self.synack += o.synack;
         self.direction_score = self.direction_score.max(o.direction_score);
@@ -140,6 +160,7 @@ impl FlowMeter {
         self.rtt_server.merge(&o.rtt_server);
         self.srt.merge(&o.srt);
         self.art.merge(&o.art);
+        self.rrt.merge(&o.rrt);
         self.cit.merge(&o.cit);
         self.retrans_tx += o.retrans_tx;
         self.retrans_rx += o.retrans_rx;
@@ -159,6 +180,9 @@ impl FlowMeter {
         self.server_queue_lack += o.server_queue_lack;
         self.server_establish_reset += o.server_establish_reset;
         self.tcp_timeout += o.tcp_timeout;
+        self.l7_client_error = self.l7_client_error.saturating_add(o.l7_client_error);
+        self.l7_server_error = self.l7_server_error.saturating_add(o.l7_server_error);
+        self.l7_timeout = self.l7_timeout.saturating_add(o.l7_timeout);
         self.client_ooo += o.client_ooo;
         self.server_ooo += o.server_ooo;
         self.flow_load += o.flow_load;

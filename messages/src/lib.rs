@@ -6,6 +6,7 @@
 
 mod accumulated_flow;
 mod address;
+mod app_document;
 mod app_proto;
 mod close_type;
 mod document;
@@ -13,6 +14,7 @@ mod flow_meter;
 pub mod frame;
 mod l4_perf;
 mod l7_message;
+mod l7_perf;
 mod l7_protocol;
 mod link_type;
 mod meta_packet;
@@ -22,12 +24,14 @@ mod tunnel;
 
 pub use accumulated_flow::{AccumulatedFlow, QuadrupleKey};
 pub use address::{Ip, Mac};
+pub use app_document::{AccumulatedApp, AppDocument, AppKey, AppTag};
 pub use app_proto::{AppFlow, AppProtoLogsData, MetaAppProto};
 pub use close_type::CloseType;
 pub use document::{Document, DocumentTag, Interval, code};
 pub use flow_meter::FlowMeter;
 pub use l4_perf::{L4Perf, Latency};
 pub use l7_message::{L7Message, Mark, MessageKind, ResponseStatus, Text, TraceContext};
+pub use l7_perf::{AppMeter, L7Perf, L7Stats};
 pub use l7_protocol::L7Protocol;
 pub use link_type::LinkType;
 pub use meta_packet::{MetaPacket, eth_type, packet_flags, protocol, tcp_flags};

@@ -124,6 +124,10 @@ pub struct MetaPacket {
     pub real_port: u16,
     /// IPv4 address before a load balancer changed it, by the TOA option; 0 = none.
     pub real_ip: u32,
+    /// Where in the batch's payload bytes this packet's are.
+    pub payload_at: u32,
+    /// Payload bytes that were kept; 0 = none, or nobody wants them.
+    pub payload_len: u16,
 }
 
 // Two cache lines: batches of these are what travels on the packet path.

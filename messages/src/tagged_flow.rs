@@ -1,4 +1,4 @@
-use crate::{CloseType, FlowTunnel, Ip, L4Perf, Mac, ObservationPoint};
+use crate::{CloseType, FlowTunnel, Ip, L4Perf, L7Perf, Mac, ObservationPoint};
 use std::sync::Arc;
 
 /// Where packets of a flow were captured.
@@ -107,6 +107,8 @@ pub struct TaggedFlow {
     pub stat_time_s: u32,
     /// Transport performance since the last report; `None` where the flow has no TCP, UDP or ICMP.
     pub perf: Option<L4Perf>,
+    /// What was asked and answered since the last report; `None` where no application protocol is known.
+    pub l7: Option<L7Perf>,
     /// EtherType.
     pub eth_type: u16,
     /// VLAN id, 0 = none.

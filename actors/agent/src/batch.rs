@@ -1,5 +1,8 @@
 use crate::{Batch, Pool};
-use messages::{AccumulatedFlow, Interval, MetaPacket, TaggedFlow, Tunnel};
+use messages::{
+    AccumulatedApp, AccumulatedFlow, Interval, L7Stats, MetaAppProto, MetaPacket, TaggedFlow,
+    Tunnel,
+};
 use stage::Mail;
 use std::sync::Arc;
 
@@ -11,6 +14,8 @@ pub struct PacketBatch {
     pub packets: Batch<MetaPacket>,
     /// The tunnels that some of the packets came in: [`MetaPacket::tunnel`] counts from 1 into these.
     pub tunnels: Vec<Tunnel>,
+    /// What applications said in the packets: [`MetaPacket::payload_at`] counts into this.
+    pub payload: Batch<u8>,
 }
 
 impl Mail for PacketBatch {
@@ -19,7 +24,7 @@ impl Mail for PacketBatch {
     }
 
     fn bytes(&self) -> u64 {
-        self.packets.bytes()
+        self.packets.bytes() + self.payload.bytes()
     }
 }
 
@@ -80,21 +85,88 @@ impl Mail for AccumulatedBatch {
     }
 }
 
-/// Flow logs: FlowAggr to the throttler.
-pub struct FlowLogBatch {
-    /// Time has come so far, ns since the epoch.
-    pub watermark_ns: u64,
-    /// The logs; none where only time has moved on.
-    pub flows: Batch<TaggedFlow>,
+/// Requests of a window: L7SubQuadGen to L7Collector. A window comes in one or more batches, one after the other.
+pub struct AccumulatedAppBatch {
+    /// Start of the window, s since the epoch.
+    pub time_s: u32,
+    /// Length of the window.
+    pub interval: Interval,
+    /// Its groups; each is in one batch of the window only.
+    pub flows: Batch<AccumulatedApp>,
+    /// The last batch of its window.
+    pub complete: bool,
 }
 
-impl Mail for FlowLogBatch {
+impl Mail for AccumulatedAppBatch {
     fn items(&self) -> u64 {
         self.flows.items()
     }
 
     fn bytes(&self) -> u64 {
         self.flows.bytes()
+    }
+}
+
+/// Flow logs or request logs on their way to a throttler: from FlowAggr, from AppProtoLogsParser.
+pub struct LogBatch<T> {
+    /// Time has come so far, ns since the epoch.
+    pub watermark_ns: u64,
+    /// The logs; none where only time has moved on.
+    pub logs: Batch<T>,
+}
+
+impl<T: Send + 'static> Mail for LogBatch<T> {
+    fn items(&self) -> u64 {
+        self.logs.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.logs.bytes()
+    }
+}
+
+/// Flow logs: FlowAggr to the throttler.
+pub type FlowLogBatch = LogBatch<TaggedFlow>;
+
+/// Messages of a capture queue: FlowGenerator to AppProtoLogsParser.
+pub struct AppProtoBatch {
+    /// The capture queue.
+    pub queue: u32,
+    /// Time has come so far in the queue, ns since the epoch; `u64::MAX` = it is over.
+    pub watermark_ns: u64,
+    /// The messages, those of one flow in their order; none where only time has moved on.
+    pub protos: Batch<MetaAppProto>,
+}
+
+impl Mail for AppProtoBatch {
+    fn items(&self) -> u64 {
+        self.protos.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.protos.bytes()
+    }
+}
+
+/// What messages count for: FlowGenerator to the QuadrupleGenerator of requests.
+#[derive(Clone)]
+pub struct L7StatsBatch {
+    /// The capture queue.
+    pub queue: u32,
+    /// No later batch of the queue holds anything of a second that ended before this, ns since the epoch; 0 = nothing
+    /// is promised.
+    pub watermark_ns: u64,
+    /// What was counted.
+    pub stats: Arc<Batch<L7Stats>>,
+}
+
+impl Mail for L7StatsBatch {
+    fn items(&self) -> u64 {
+        self.stats.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.stats.bytes()
     }
 }
 
@@ -134,3 +206,56 @@ impl<T> Chunks<T> {
         self.current.len()
     }
 }
+
+/// A batch of a capture queue that QuadrupleGenerator passes on.
+pub trait QueueBatch: Mail + Clone {
+    /// What its items are called.
+    const ITEMS: &'static str;
+
+    /// The capture queue.
+    fn queue(&self) -> u32;
+
+    /// No later batch of the queue is about a second that ended before this, ns since the epoch.
+    fn watermark_ns(&self) -> u64;
+
+    /// The same batch with the word of all queues.
+    #[must_use]
+    fn at(self, watermark_ns: u64) -> Self;
+
+    /// The latest second that it is about, s since the epoch; 0 = about none.
+    fn latest_s(&self) -> u64;
+}
+
+macro_rules! queue_batch {
+    ($batch:ty, $items:ident, $item:literal, $time:ident) => {
+        impl QueueBatch for $batch {
+            const ITEMS: &'static str = $item;
+
+            fn queue(&self) -> u32 {
+                self.queue
+            }
+
+            fn watermark_ns(&self) -> u64 {
+                self.watermark_ns
+            }
+
+            fn at(self, watermark_ns: u64) -> Self {
+                Self {
+                    watermark_ns,
+                    ..self
+                }
+            }
+
+            fn latest_s(&self) -> u64 {
+                self.$items
+                    .iter()
+                    .map(|i| i.$time)
+                    .max()
+                    .map_or(0, u64::from)
+            }
+        }
+    };
+}
+
+queue_batch!(FlowBatch, flows, "TaggedFlow", stat_time_s);
+queue_batch!(L7StatsBatch, stats, "L7Stats", time_s);

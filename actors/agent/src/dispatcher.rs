@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 /// Packets in a batch.
 const BATCH: usize = 256;
+/// A batch leaves when it holds so much payload: what waits for a FlowGenerator is bounded in packets.
+const BATCH_PAYLOAD: usize = 256 << 10;
 /// Packets asked for at a time.
 const POLL: usize = 1024;
 /// A live Dispatcher without packets says at least this often how late it is.
@@ -36,6 +38,8 @@ pub struct DispatcherConfig {
     pub host_ends: HostEnds,
     /// Types of tunnel that are taken off packets.
     pub tunnels: TunnelTypes,
+    /// Payload of TCP and UDP, and ICMP messages, go with the packets.
+    pub payload: bool,
 }
 
 /// Takes packets from the world and decodes them.
@@ -46,6 +50,7 @@ pub struct Dispatcher<S> {
     rate_cap: Option<RateCap>,
     host_ends: HostEnds,
     pool: Pool<MetaPacket>,
+    payload_pool: Option<Pool<u8>>,
     /// All before this has been seen, ns since the epoch.
     time_ns: u64,
     said: Option<Instant>,
@@ -65,6 +70,7 @@ impl<S: PacketSource> Dispatcher<S> {
             rate_cap: config.rate_cap.map(RateCap::new),
             host_ends: config.host_ends,
             pool: Pool::default(),
+            payload_pool: config.payload.then(Pool::default),
             time_ns: 0,
             said: None,
             said_ns: 0,
@@ -116,6 +122,8 @@ impl<S: PacketSource> Dispatcher<S> {
             host_ends: &self.host_ends,
             pool: &self.pool,
             batch: self.pool.batch(),
+            payload: payload(self.payload_pool.as_ref()),
+            payload_pool: self.payload_pool.as_ref(),
             time_ns: self.time_ns,
             latest_ns: wall.map_or(u64::MAX, |now| now.saturating_add(AHEAD_NS)),
             out,
@@ -163,6 +171,7 @@ impl<S: PacketSource> Dispatcher<S> {
             time_ns: self.time_ns,
             packets: Batch::from(Vec::new()),
             tunnels: Vec::new(),
+            payload: Batch::from(Vec::new()),
         });
     }
 }
@@ -174,6 +183,8 @@ struct Round<'a> {
     host_ends: &'a HostEnds,
     pool: &'a Pool<MetaPacket>,
     batch: Batch<MetaPacket>,
+    payload: Batch<u8>,
+    payload_pool: Option<&'a Pool<u8>>,
     time_ns: u64,
     /// Batches do not say that time has come further than this.
     latest_ns: u64,
@@ -218,7 +229,15 @@ impl Round<'_> {
             .checked_sub(1)
             .and_then(|at| self.decoder.tunnels().get(at));
         self.host_ends.mark(p, outer);
-        if self.batch.len() >= BATCH {
+        if self.payload_pool.is_some() && p.l4_len > 0 {
+            let said = self.decoder.application(raw.data, p);
+            // What does not fit the number is missing as if it had not been captured.
+            let said = said.get(..u16::MAX.into()).unwrap_or(said);
+            p.payload_at = self.payload.len() as u32;
+            p.payload_len = said.len() as u16;
+            self.payload.extend_from_slice(said);
+        }
+        if self.batch.len() >= BATCH || self.payload.len() >= BATCH_PAYLOAD {
             self.send();
         }
     }
@@ -234,9 +253,15 @@ impl Round<'_> {
             time_ns: self.time_ns,
             packets,
             tunnels: self.decoder.take_tunnels(),
+            payload: std::mem::replace(&mut self.payload, payload(self.payload_pool)),
         });
         self.sent = true;
     }
+}
+
+/// Room for payload, where it is wanted.
+fn payload(pool: Option<&Pool<u8>>) -> Batch<u8> {
+    pool.map_or_else(|| Batch::from(Vec::new()), Pool::batch)
 }
 
 impl<S: PacketSource> Source for Dispatcher<S> {

@@ -1,8 +1,8 @@
 use crate::wire::{bytes, message, uint, varint};
 use messages::frame::MessageType;
 use messages::{
-    Document, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf, Latency, TaggedFlow, Tunnel,
-    code, eth_type, protocol,
+    AppDocument, Document, DocumentTag, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf,
+    L7Perf, Latency, TaggedFlow, Tunnel, code, eth_type, protocol,
 };
 use proto::Message;
 use proto::stats::Stats;
@@ -27,22 +27,14 @@ impl Encode for Document {
     fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
         uint(buf, 1, self.time_s.into());
         message(buf, 2, |b| {
-            message(b, 1, |b| mini_field(self, agent_id, b));
+            message(b, 1, |b| mini_field(&self.tag, agent_id, b));
             uint(b, 2, self.tag.code);
         });
         message(buf, 3, |b| {
             uint(b, 1, FLOW_METER);
             message(b, 2, |b| flow_meter(&self.meter, b));
         });
-        uint(
-            buf,
-            4,
-            if self.interval == Interval::Second {
-                PER_SECOND
-            } else {
-                0
-            },
-        );
+        uint(buf, 4, flags(self.interval));
     }
 }
 
@@ -54,8 +46,58 @@ fn ip(buf: &mut Vec<u8>, field: u32, ip: Ip, is_ipv6: bool) {
     }
 }
 
-fn mini_field(d: &Document, agent_id: u16, b: &mut Vec<u8>) {
-    let t = &d.tag;
+/// `meter_id` of documents about requests.
+const APP_METER: u64 = 5;
+
+impl Encode for AppDocument {
+    const TYPE: MessageType = MessageType::Metrics;
+
+    fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
+        uint(buf, 1, self.time_s.into());
+        message(buf, 2, |b| {
+            message(b, 1, |b| {
+                mini_field(&self.tag.ends, agent_id, b);
+                uint(b, 17, self.tag.protocol as u64);
+                bytes(b, 25, self.tag.endpoint.as_bytes());
+            });
+            uint(b, 2, self.tag.ends.code);
+        });
+        message(buf, 3, |b| {
+            uint(b, 1, APP_METER);
+            message(b, 4, |b| app_meter(self, b));
+        });
+        uint(buf, 4, flags(self.interval));
+    }
+}
+
+fn app_meter(d: &AppDocument, b: &mut Vec<u8>) {
+    let m = &d.meter;
+    message(b, 1, |b| {
+        uint(b, 1, m.request.into());
+        uint(b, 2, m.response.into());
+        uint(b, 3, d.direction_score.into());
+    });
+    message(b, 2, |b| {
+        uint(b, 1, m.rrt.max.into());
+        uint(b, 2, m.rrt.sum);
+        uint(b, 3, m.rrt.count.into());
+    });
+    message(b, 3, |b| {
+        uint(b, 1, m.client_error.into());
+        uint(b, 2, m.server_error.into());
+        uint(b, 3, m.timeout.into());
+    });
+}
+
+fn flags(interval: Interval) -> u64 {
+    if interval == Interval::Second {
+        PER_SECOND
+    } else {
+        0
+    }
+}
+
+fn mini_field(t: &DocumentTag, agent_id: u16, b: &mut Vec<u8>) {
     let is_edge = t.is_edge();
     ip(b, 1, t.ip[0], t.is_ipv6);
     if is_edge {
@@ -95,6 +137,8 @@ fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
         ]) {
             uint(b, field, v);
         }
+        uint(b, 11, m.l7_request.into());
+        uint(b, 12, m.l7_response.into());
         uint(b, 13, m.syn.into());
         uint(b, 14, m.synack.into());
         uint(b, 15, m.direction_score.into());
@@ -117,12 +161,13 @@ fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
 }
 
 fn latencies(m: &FlowMeter, b: &mut Vec<u8>) {
-    let fields: [(&Latency, u32, u32, u32); 6] = [
+    let fields: [(&Latency, u32, u32, u32); 7] = [
         (&m.rtt, 1, 7, 13),
         (&m.rtt_client, 2, 8, 14),
         (&m.rtt_server, 3, 9, 15),
         (&m.srt, 4, 10, 16),
         (&m.art, 5, 11, 17),
+        (&m.rrt, 6, 12, 18),
         (&m.cit, 19, 20, 21),
     ];
     for (l, max, sum, count) in fields {
@@ -151,6 +196,9 @@ fn anomalies(m: &FlowMeter, b: &mut Vec<u8>) {
     ]) {
         uint(b, field, v);
     }
+    uint(b, 13, m.l7_client_error.into());
+    uint(b, 14, m.l7_server_error.into());
+    uint(b, 15, m.l7_timeout.into());
     uint(b, 20, m.client_ooo);
     uint(b, 21, m.server_ooo);
 }
@@ -180,7 +228,7 @@ fn flow(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
     uint(b, 11, f.eth_type.into());
     if let Some(p) = &f.perf {
         uint(b, 12, 1);
-        message(b, 13, |b| perf(p, f.key.protocol, b));
+        message(b, 13, |b| perf(p, f.l7.as_ref(), f.key.protocol, b));
     }
     uint(b, 14, f.close_type as u64);
     uint(b, 15, f.signal_source as u64);
@@ -277,8 +325,11 @@ const L4_TCP: u64 = 1;
 const L4_UDP: u64 = 2;
 const L4_ICMP: u64 = 3;
 
-fn perf(p: &L4Perf, ip_protocol: u8, b: &mut Vec<u8>) {
+fn perf(p: &L4Perf, l7: Option<&L7Perf>, ip_protocol: u8, b: &mut Vec<u8>) {
     message(b, 1, |b| tcp_perf(p, b));
+    if let Some(l7) = l7 {
+        message(b, 2, |b| l7_perf(l7, b));
+    }
     let l4 = match ip_protocol {
         protocol::TCP => L4_TCP,
         protocol::UDP => L4_UDP,
@@ -286,6 +337,27 @@ fn perf(p: &L4Perf, ip_protocol: u8, b: &mut Vec<u8>) {
         _ => 0,
     };
     uint(b, 3, l4);
+    if let Some(l7) = l7 {
+        uint(b, 4, l7.protocol as u64);
+        uint(b, 5, l7.failed.into());
+    }
+}
+
+fn l7_perf(l7: &L7Perf, b: &mut Vec<u8>) {
+    let m = &l7.meter;
+    for (field, v) in (1..).zip([
+        m.request,
+        m.response,
+        m.client_error,
+        m.server_error,
+        m.timeout,
+        m.rrt.count,
+    ]) {
+        uint(b, field, v.into());
+    }
+    uint(b, 7, m.rrt.sum);
+    uint(b, 8, m.rrt.max.into());
+    uint(b, 9, l7.tls_rtt.into());
 }
 
 fn tcp_perf(p: &L4Perf, b: &mut Vec<u8>) {

@@ -173,7 +173,7 @@ impl FlowAggr {
         if let Some(flows) = self.logs.push(log) {
             out.emit(FlowLogBatch {
                 watermark_ns: self.watermark.ns(),
-                flows,
+                logs: flows,
             });
         }
     }
@@ -232,7 +232,7 @@ impl FlowAggr {
             self.told_s = self.watermark.seconds();
             out.emit(FlowLogBatch {
                 watermark_ns: self.watermark.ns(),
-                flows,
+                logs: flows,
             });
         }
     }

@@ -1,8 +1,10 @@
+use crate::l7_flows::L7Flows;
 use crate::stash::CHUNK;
 use crate::watermark::{Moved, Watermark};
-use crate::{Batch, FlowBatch, OptionalOutlet, PacketBatch, Pool};
+use crate::{AppProtoBatch, Batch, FlowBatch, L7StatsBatch, OptionalOutlet, PacketBatch, Pool};
 use flow::{FlowMap, FlowMapConfig, Output, PerfTrace};
-use messages::TaggedFlow;
+use l7::{EngineCounters, Limits, Settings};
+use messages::{L7Stats, MetaAppProto, TaggedFlow};
 use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 use std::sync::Arc;
 
@@ -15,13 +17,32 @@ stage::outlets! {
         pub flows: Outlet<FlowBatch>,
         /// The running performance frame by frame, in replay.
         pub trace: OptionalOutlet<Batch<PerfTrace>>,
+        /// Messages, to AppProtoLogsParser, where request logs are on.
+        pub protos: OptionalOutlet<AppProtoBatch>,
+        /// What they count for, to the QuadrupleGenerator of requests, where metrics are on.
+        pub stats: OptionalOutlet<L7StatsBatch>,
     }
 }
 
-/// Keeps the FlowMap: packets in, one report a flow and second out.
+/// What a [`FlowGenerator`] is made with.
+#[derive(Clone, Debug, Default)]
+pub struct FlowGeneratorConfig {
+    /// Its FlowMap. `trace` is to be on if the trace outlet leads anywhere.
+    pub flow_map: FlowMapConfig,
+    /// How what applications say is read; `None`: nobody wants to know.
+    pub l7: Option<(Arc<Settings>, Limits)>,
+}
+
+impl From<FlowMapConfig> for FlowGeneratorConfig {
+    fn from(flow_map: FlowMapConfig) -> Self {
+        Self { flow_map, l7: None }
+    }
+}
+
+/// Keeps the FlowMap: packets in, one report a flow and second out, and each message of an application protocol.
 pub struct FlowGenerator {
-    config: FlowMapConfig,
-    map: FlowMap,
+    config: FlowGeneratorConfig,
+    map: FlowMap<L7Flows>,
     output: Output,
     time: Watermark,
     /// Packets that came last, and how many of them are taken in.
@@ -31,18 +52,25 @@ pub struct FlowGenerator {
     /// The last watermark passed on, ns since the epoch.
     told_ns: u64,
     pool: Pool<TaggedFlow>,
+    protos: Pool<MetaAppProto>,
+    stats: Pool<L7Stats>,
+    /// What of the engine's counters has been counted.
+    counted: EngineCounters,
+    /// The last time that went with messages, ns since the epoch.
+    told_protos_ns: u64,
 }
 
 impl FlowGenerator {
-    /// Without flows. `config.trace` is to be on if the trace outlet leads anywhere.
+    /// Without flows.
     #[must_use]
-    pub fn new(config: FlowMapConfig) -> Self {
+    pub fn new(config: impl Into<FlowGeneratorConfig>) -> Self {
+        let config = config.into();
         let output = Output {
-            trace: config.trace.then(Vec::new),
+            trace: config.flow_map.trace.then(Vec::new),
             ..Output::default()
         };
         Self {
-            map: FlowMap::new(config),
+            map: map(&config),
             config,
             output,
             time: Watermark::default(),
@@ -50,6 +78,10 @@ impl FlowGenerator {
             ending: false,
             told_ns: 0,
             pool: Pool::default(),
+            protos: Pool::default(),
+            stats: Pool::default(),
+            counted: EngineCounters::default(),
+            told_protos_ns: 0,
         }
     }
 
@@ -61,8 +93,11 @@ impl FlowGenerator {
                 self.send(self.told_ns, out);
             } else {
                 self.send(u64::MAX, out);
-                self.map = FlowMap::new(self.config);
+                self.count_messages(cx);
+                self.map = map(&self.config);
+                self.counted = EngineCounters::default();
                 self.told_ns = 0;
+                self.told_protos_ns = 0;
             }
         } else {
             self.take_in(out);
@@ -90,6 +125,9 @@ impl FlowGenerator {
         if done {
             self.pending = None;
         }
+        if done {
+            self.send_protos(self.time.ns(), out);
+        }
         let watermark_ns = self.map.watermark_ns();
         if self.output.flows.len() >= CHUNK || watermark_ns >= self.told_ns.saturating_add(NANOS) {
             self.send(watermark_ns, out);
@@ -113,6 +151,40 @@ impl FlowGenerator {
             let trace = std::mem::take(t);
             out.trace.emit_with(|| trace.into());
         }
+        self.count_messages(cx);
+    }
+
+    fn count_messages(&mut self, cx: &Cx<'_>) {
+        let now = self.map.applications().counters();
+        let before = std::mem::replace(&mut self.counted, now);
+        for (reason, n) in [
+            (DropReason::SessionLimit, now.unpaired - before.unpaired),
+            (
+                DropReason::ReassemblyLimit,
+                now.over_memory - before.over_memory,
+            ),
+            (DropReason::OutOfStep, now.out_of_step - before.out_of_step),
+        ] {
+            if n > 0 {
+                cx.discard(reason, n);
+            }
+        }
+    }
+
+    /// Sends the messages with the word that time has come so far.
+    fn send_protos(&mut self, time_ns: u64, out: &mut FlowOut) {
+        let l7 = self.map.applications();
+        if l7.protos.is_empty() && time_ns < self.told_protos_ns.saturating_add(NANOS) {
+            return;
+        }
+        self.told_protos_ns = time_ns;
+        let mut protos = self.protos.batch();
+        std::mem::swap(&mut *protos, &mut l7.protos);
+        out.protos.emit_with(|| AppProtoBatch {
+            queue: self.config.flow_map.thread.into(),
+            watermark_ns: time_ns,
+            protos,
+        });
     }
 
     /// Sends all reports with the promise that none of before `watermark_ns` will follow.
@@ -120,11 +192,22 @@ impl FlowGenerator {
         let mut flows = self.pool.batch();
         std::mem::swap(&mut *flows, &mut self.output.flows);
         self.told_ns = watermark_ns;
+        let queue = self.config.flow_map.thread.into();
         out.flows.emit(FlowBatch {
-            queue: self.config.thread.into(),
+            queue,
             watermark_ns,
             flows: Arc::new(flows),
         });
+        let mut stats = self.stats.batch();
+        std::mem::swap(&mut *stats, &mut self.map.applications().stats);
+        out.stats.emit_with(|| L7StatsBatch {
+            queue,
+            watermark_ns,
+            stats: Arc::new(stats),
+        });
+        if watermark_ns == u64::MAX || !self.map.applications().protos.is_empty() {
+            self.send_protos(watermark_ns.max(self.time.ns()), out);
+        }
     }
 }
 
@@ -134,12 +217,14 @@ impl Stage for FlowGenerator {
 
     fn handle(
         &mut self,
-        msg: PacketBatch,
+        mut msg: PacketBatch,
         out: &mut FlowOut,
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
         // Set back, the clock ends every flow: their time will not come again.
         self.ending |= self.time.advance(msg.time_ns) == Moved::Back;
+        let payload = std::mem::replace(&mut msg.payload, Vec::new().into());
+        self.map.applications().set_payload(payload);
         self.pending = Some((msg, 0));
         self.step(out, cx);
         Ok(())
@@ -169,7 +254,14 @@ impl Stage for FlowGenerator {
             "FlowMap",
             (self.map.len() + self.output.flows.len() + waiting) as u64,
         );
+        if self.config.l7.is_some() {
+            held.add("conversations", self.map.applied().len() as u64);
+        }
     }
+}
+
+fn map(config: &FlowGeneratorConfig) -> FlowMap<L7Flows> {
+    FlowMap::with(config.flow_map, L7Flows::new(config.l7.as_ref()))
 }
 
 #[cfg(test)]

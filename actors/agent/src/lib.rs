@@ -4,6 +4,8 @@
 //! batch says how far time has come, so that live capture and capture files go the same way.
 #![forbid(unsafe_code)]
 
+mod app_proto_logs_parser;
+mod app_proto_wire;
 mod batch;
 mod collector;
 mod concurrent_connection;
@@ -16,6 +18,9 @@ mod flow_slab;
 mod frame_builder;
 mod frame_sink;
 mod host_ends;
+mod l7_collector;
+mod l7_flows;
+mod l7_sub_quad_gen;
 #[cfg(test)]
 mod line;
 mod optional_outlet;
@@ -39,20 +44,26 @@ mod uniform_sender;
 mod watermark;
 mod wire;
 
-pub use batch::{AccumulatedBatch, FlowBatch, FlowLogBatch, PacketBatch};
+pub use app_proto_logs_parser::AppProtoLogsParser;
+pub use batch::{
+    AccumulatedAppBatch, AccumulatedBatch, AppProtoBatch, FlowBatch, FlowLogBatch, L7StatsBatch,
+    LogBatch, PacketBatch, QueueBatch,
+};
 pub use collector::{Collector, CollectorConfig};
 pub use dispatcher::{Dispatcher, DispatcherConfig};
 pub use encode::Encode;
 pub use file_source::{FileSource, ReplayedFile};
 pub use flow_aggr::{FlowAggr, FlowAggrConfig};
-pub use flow_generator::{FlowGenerator, FlowOut};
+pub use flow_generator::{FlowGenerator, FlowGeneratorConfig, FlowOut};
 pub use frame_builder::{Frame, SenderIds};
 pub use frame_sink::{FrameSink, FrameSinkConfig};
 pub use host_ends::HostEnds;
+pub use l7_collector::L7Collector;
+pub use l7_sub_quad_gen::{L7SubQuadGen, L7SubQuadGenConfig};
 pub use optional_outlet::OptionalOutlet;
 pub use packet_source::{PacketSource, Polled};
 pub use pool::{Batch, Pool};
-pub use quadruple_generator::{QuadrupleGenerator, QuadrupleOut};
+pub use quadruple_generator::{L7QuadrupleOut, Passage, QuadrupleGenerator, QuadrupleOut};
 pub use queued_file::{QueuedFile, QueuedFileSource};
 pub use ring_source::RingSource;
 pub use rings::{CapturedInterface, RefusedInterface, Rings, RingsConfig, RingsStatus};

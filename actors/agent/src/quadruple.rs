@@ -161,7 +161,7 @@ impl Quadruple {
         let [c, s] = &f.peers;
         let none = L4Perf::default();
         let p = f.perf.as_ref().unwrap_or(&none);
-        if has_counts(p) {
+        if has_counts(p) || f.l7.is_some_and(|l| !l.meter.is_empty()) {
             return false;
         }
         let mut fits = Fits(0);

@@ -1,7 +1,6 @@
 use crate::watermark::{Moved, Watermark};
-use crate::{Batch, FlowLogBatch};
+use crate::{Batch, LogBatch};
 use fastrand::Rng;
-use messages::TaggedFlow;
 use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 
 /// Length of the time that one sample is taken from, s.
@@ -27,25 +26,25 @@ impl Default for ThrottlerConfig {
     }
 }
 
-/// Keeps a uniform sample of the flow logs where there are more than are wanted: reservoir sampling (Vitter's
+/// Keeps a uniform sample of flow logs or request logs where there are more than are wanted: reservoir sampling (Vitter's
 /// algorithm R) over buckets of four seconds of the logs' own time. What the sample leaves out is counted.
-pub struct Throttler {
+pub struct Throttler<T> {
     /// Logs that one bucket holds; `None` = no limit.
     capacity: Option<usize>,
     rng: Rng,
     /// The sample, in the batches that it will leave in.
-    bucket: Vec<Batch<TaggedFlow>>,
+    bucket: Vec<Batch<T>>,
     /// Logs in it.
     held: usize,
     /// The sample of the bucket that is over, the first batch last.
-    leaving: Vec<Batch<TaggedFlow>>,
+    leaving: Vec<Batch<T>>,
     /// Logs that came in this bucket.
     seen: u64,
     watermark: Watermark,
-    pool: crate::Pool<TaggedFlow>,
+    pool: crate::Pool<T>,
 }
 
-impl Throttler {
+impl<T: Clone + Send + 'static> Throttler<T> {
     /// One that holds nothing.
     #[must_use]
     pub fn new(config: ThrottlerConfig) -> Self {
@@ -72,16 +71,16 @@ impl Throttler {
     }
 
     /// Sends a batch of the bucket that is over.
-    fn send(&mut self, out: &mut Outlet<Batch<TaggedFlow>>) {
-        if let Some(flows) = self.leaving.pop() {
-            out.emit(flows);
+    fn send(&mut self, out: &mut Outlet<Batch<T>>) {
+        if let Some(logs) = self.leaving.pop() {
+            out.emit(logs);
         }
     }
 
     /// Takes in logs of one bucket; returns how many the sample leaves out.
-    fn sample(&mut self, flows: &[TaggedFlow], capacity: usize) -> u64 {
+    fn sample(&mut self, logs: &[T], capacity: usize) -> u64 {
         let mut left_out = 0;
-        for f in flows {
+        for f in logs {
             self.seen += 1;
             if self.held < capacity {
                 self.push(f.clone());
@@ -100,7 +99,7 @@ impl Throttler {
         left_out
     }
 
-    fn push(&mut self, f: TaggedFlow) {
+    fn push(&mut self, f: T) {
         if self.held.is_multiple_of(CHUNK) {
             let mut b = self.pool.batch();
             b.reserve_exact(CHUNK);
@@ -113,19 +112,19 @@ impl Throttler {
     }
 }
 
-impl Stage for Throttler {
-    type In = FlowLogBatch;
-    type Out = Outlet<Batch<TaggedFlow>>;
+impl<T: Clone + Send + 'static> Stage for Throttler<T> {
+    type In = LogBatch<T>;
+    type Out = Outlet<Batch<T>>;
 
     fn handle(
         &mut self,
-        msg: FlowLogBatch,
+        msg: LogBatch<T>,
         out: &mut Self::Out,
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
         let Some(capacity) = self.capacity else {
-            if !msg.flows.is_empty() {
-                out.emit(msg.flows);
+            if !msg.logs.is_empty() {
+                out.emit(msg.logs);
             }
             return Ok(());
         };
@@ -134,7 +133,7 @@ impl Stage for Throttler {
         if moved != Moved::No && self.watermark.seconds() / BUCKET_S != before {
             self.close();
         }
-        let left_out = self.sample(&msg.flows, capacity);
+        let left_out = self.sample(&msg.logs, capacity);
         if left_out > 0 {
             cx.discard(DropReason::Sampled, left_out);
         }

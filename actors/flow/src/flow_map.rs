@@ -1,6 +1,7 @@
 //! Open flows, and what they report second by second.
 
 mod active;
+mod applications;
 mod close;
 mod cold;
 mod config;
@@ -26,6 +27,7 @@ use crate::direction::ServiceTable;
 use crate::perf::{IcmpFlow, PerfTick, TcpFlow};
 
 use active::Active;
+pub use applications::{Applications, FlowView};
 use cold::Cold;
 pub use config::{FlowMapConfig, Report, Timeouts};
 use index::Index;
@@ -65,7 +67,7 @@ const FLOW_BYTES: u64 = (size_of::<Node>()
 /// is later than its end by the packet delay; packets older than that are dropped and counted. Every second in which
 /// a flow had packets gives one [`messages::TaggedFlow`], and its end gives one more.
 #[derive(Debug)]
-pub struct FlowMap {
+pub struct FlowMap<A = ()> {
     nodes: Slab<Node>,
     /// By the numbers of `nodes`.
     cold: Column<Cold>,
@@ -97,6 +99,7 @@ pub struct FlowMap {
     /// Nodes of the second that is being reported, kept for its memory.
     due: Vec<u32>,
     trace: Option<TraceBook>,
+    applications: A,
 }
 
 /// A packet on its way through a batch.
@@ -112,6 +115,14 @@ impl FlowMap {
     /// No flows, and no second reported yet: the first packet sets the time.
     #[must_use]
     pub fn new(cfg: FlowMapConfig) -> Self {
+        Self::with(cfg, ())
+    }
+}
+
+impl<A: Applications> FlowMap<A> {
+    /// The same, with somebody who wants payloads.
+    #[must_use]
+    pub fn with(cfg: FlowMapConfig, applications: A) -> Self {
         let seconds = Timeout::ALL.map(|t| t.seconds(&cfg.timeouts).clamp(1, LONGEST_TIMEOUT));
         let longest = seconds.into_iter().max().unwrap_or(LONGEST_TIMEOUT);
         let packet_delay_ns = cfg.packet_delay_ns.min(LONGEST_DELAY * SECOND_NS);
@@ -140,7 +151,18 @@ impl FlowMap {
             thread: cfg.thread,
             due: Vec::new(),
             trace: cfg.trace.then(TraceBook::default),
+            applications,
         }
+    }
+
+    /// Who wants payloads.
+    pub const fn applications(&mut self) -> &mut A {
+        &mut self.applications
+    }
+
+    /// The same, to look at.
+    pub const fn applied(&self) -> &A {
+        &self.applications
     }
 
     /// Takes in packets in the order of their capture and whatever becomes due by them: [`FlowMap::take_in`] and
@@ -266,6 +288,9 @@ impl FlowMap {
         if (p.tunnel | p.real_port) != 0 || p.real_ip != 0 {
             self.learn(id, p, at.in_order, tunnels);
         }
+        if p.payload_len > 0 {
+            self.payload(id, p, at.in_order, time_ns);
+        }
         true
     }
 
@@ -293,6 +318,7 @@ impl FlowMap {
         let Some(node) = self.nodes.remove(id) else {
             return;
         };
+        self.applications.ended(id);
         self.index.remove(self.hasher.hash(&node.key()), id);
         if node.is_tcp() {
             self.tcp.remove(node.transport);

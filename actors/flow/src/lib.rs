@@ -12,5 +12,7 @@ mod perf;
 
 pub use decode::{DecodeError, Decoder, TunnelTypes};
 pub use direction::ServerPorts;
-pub use flow_map::{FlowMap, FlowMapConfig, HostKind, Output, Report, Timeouts};
+pub use flow_map::{
+    Applications, FlowMap, FlowMapConfig, FlowView, HostKind, Output, Report, Timeouts,
+};
 pub use perf::PerfTrace;

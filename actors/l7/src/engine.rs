@@ -56,6 +56,10 @@ pub struct Packet<'a> {
 pub struct Ended {
     /// What it spoke.
     pub protocol: L7Protocol,
+    /// The end that was the client.
+    pub client: usize,
+    /// Times that a side's bytes made no sense to the parser.
+    pub failures: u32,
     /// Requests that were never answered.
     pub timeouts: u32,
 }
@@ -73,6 +77,8 @@ pub struct EngineCounters {
     pub over_memory: u64,
     /// Flows that no protocol was found for.
     pub unknown_flows: u64,
+    /// Times that a side of a known protocol was out of step, over bytes that made no sense or were missing.
+    pub out_of_step: u64,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +97,7 @@ struct Flow {
     /// What it was last counted with.
     memory: usize,
     unparsed: u64,
+    losses: u32,
 }
 
 #[derive(Debug)]
@@ -220,9 +227,11 @@ impl Engine {
             return None;
         };
         w.telling(|telling, sink| talk.end(telling, sink));
-        self.counters.unparsed_bytes += talk.conversation.unparsed() - unparsed;
+        self.counters.unparsed_bytes += talk.conversation.unparsed().saturating_sub(unparsed);
         Some(Ended {
             protocol: talk.protocol,
+            client: talk.client,
+            failures: talk.conversation.failures(),
             timeouts: u32::try_from(talk.open()).unwrap_or(u32::MAX),
         })
     }
@@ -274,8 +283,11 @@ impl Engine {
         flow.memory = memory;
         if let Phase::Talk(t) = &flow.phase {
             let unparsed = t.conversation.unparsed();
-            self.counters.unparsed_bytes += unparsed - flow.unparsed;
+            self.counters.unparsed_bytes += unparsed.saturating_sub(flow.unparsed);
             flow.unparsed = unparsed;
+            let losses = t.conversation.losses();
+            self.counters.out_of_step += u64::from(losses.saturating_sub(flow.losses));
+            flow.losses = losses;
         }
         let is_hopeless = matches!(flow.phase, Phase::Hopeless);
         let is_over = self.held > self.limits.memory && memory > 0;
@@ -339,6 +351,7 @@ fn open(p: &Packet<'_>, endpoints: &Endpoints) -> Slot {
         phase: Phase::Search(Box::new(Search::new(p.transport, ports, from_start))),
         memory: 0,
         unparsed: 0,
+        losses: 0,
     }))
 }
 

@@ -89,7 +89,8 @@ impl Sessions {
     pub fn advance(&mut self, now_ns: u64, out: &mut Vec<AppProtoLogsData>) {
         self.now_ns = self.now_ns.max(now_ns);
         for which in [0, 1] {
-            while let Some((due_ns, key, number)) = self.queues.get(which).and_then(VecDeque::front).copied()
+            while let Some((due_ns, key, number)) =
+                self.queues.get(which).and_then(VecDeque::front).copied()
                 && due_ns <= self.now_ns
             {
                 if let Some(q) = self.queues.get_mut(which) {
@@ -129,7 +130,9 @@ impl Sessions {
             && (self.waiting.len() >= self.limits.entries
                 || self.bytes + bytes > self.limits.memory)
         {
-            let Some(oldest) = self.pop_oldest() else { break };
+            let Some(oldest) = self.pop_oldest() else {
+                break;
+            };
             self.evicted += 1;
             out.push(AppProtoLogsData::alone(oldest));
         }
@@ -206,7 +209,9 @@ fn text_bytes(m: &L7Message) -> usize {
     texts.iter().map(|t| t.len()).sum::<usize>()
         + attributes
         + m.trace.as_ref().map_or(0, |t| {
-            200 + t.trace_ids.iter().map(String::len).sum::<usize>() + t.user_agent.len() + t.referer.len()
+            200 + t.trace_ids.iter().map(String::len).sum::<usize>()
+                + t.user_agent.len()
+                + t.referer.len()
         })
 }
 

@@ -42,6 +42,8 @@ reasons! {
     SessionLimit = "session_limit",
     /// Too much waited for reassembly.
     ReassemblyLimit = "reassembly_limit",
+    /// A side of a conversation could not be followed for a while.
+    OutOfStep = "out_of_step",
     /// Too many distinct names.
     Cardinality = "cardinality",
     /// Its window had been closed already.

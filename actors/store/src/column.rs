@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::dialect::Dialect;
+use crate::{TextList, dialect::Dialect};
 
 /// The type of a column, as ClickHouse names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum ColumnType {
     UInt64,
     /// Four bytes, signed.
     Int32,
+    /// Eight bytes, signed.
+    Int64,
     /// Eight bytes, IEEE 754.
     Float64,
     /// Seconds since 1970 UTC, four bytes.
@@ -34,6 +36,8 @@ pub enum ColumnType {
     LowCardinalityString,
     /// Cumulative lengths (eight bytes a row), then the items of all rows.
     Array(&'static ColumnType),
+    /// A byte a row that says which values are absent, then the values of all rows.
+    Nullable(&'static ColumnType),
 }
 
 impl ColumnType {
@@ -45,6 +49,7 @@ impl ColumnType {
             (Self::DateTime64Micros, Dialect::Modern) => "DateTime64(6, 'UTC')".into(),
             (Self::LowCardinalityString, Dialect::Modern) => "LowCardinality(String)".into(),
             (Self::Array(item), _) => format!("Array({})", item.table_name(dialect)),
+            (Self::Nullable(value), _) => format!("Nullable({})", value.table_name(dialect)),
             _ => self.block_name(dialect),
         }
     }
@@ -60,6 +65,7 @@ impl ColumnType {
             Self::UInt32 => "UInt32",
             Self::UInt64 => "UInt64",
             Self::Int32 => "Int32",
+            Self::Int64 => "Int64",
             Self::Float64 => "Float64",
             Self::DateTime => "DateTime",
             Self::DateTime64Micros if old => "Int64",
@@ -70,6 +76,7 @@ impl ColumnType {
             Self::IPv6 => "IPv6",
             Self::String | Self::LowCardinalityString => "String",
             Self::Array(item) => return format!("Array({})", item.block_name(dialect)),
+            Self::Nullable(value) => return format!("Nullable({})", value.block_name(dialect)),
         }
         .into()
     }
@@ -79,7 +86,8 @@ impl ColumnType {
 #[derive(Clone, Debug, Default)]
 pub struct Column {
     data: Vec<u8>,
-    /// Of an array column: after how many items each row ends.
+    /// What stands before the values: of an array column after how many items each row ends, of a nullable one
+    /// which values are absent.
     ends: Vec<u8>,
     items: u64,
 }
@@ -143,7 +151,7 @@ pub trait Kind {
 
 /// Kinds, named as ClickHouse names the types.
 pub mod kind {
-    use super::{Column, ColumnType, Ipv4Addr, Ipv6Addr, Kind, put_varuint};
+    use super::{Column, ColumnType, Ipv4Addr, Ipv6Addr, Kind, TextList, put_varuint};
 
     macro_rules! fixed {
         ($($(#[$doc:meta])* $kind:ident($value:ty) = $bytes:expr;)*) => {$(
@@ -173,6 +181,8 @@ pub mod kind {
         UInt64(u64) = u64::to_le_bytes;
         /// `Int32`.
         Int32(i32) = i32::to_le_bytes;
+        /// `Int64`.
+        Int64(i64) = i64::to_le_bytes;
         /// `Float64`.
         Float64(f64) = f64::to_le_bytes;
         /// `DateTime`, in seconds.
@@ -238,11 +248,12 @@ pub mod kind {
     #[derive(Debug)]
     pub struct ArrayString;
     impl Kind for ArrayString {
-        type Value<'a> = &'a [&'a str];
+        type Value<'a> = &'a TextList;
         const TYPE: ColumnType = ColumnType::Array(&ColumnType::String);
         #[inline]
-        fn put(column: &mut Column, value: &[&str]) {
-            put_array::<String>(column, value.iter().copied());
+        fn put(column: &mut Column, value: &TextList) {
+            column.end_row(value.len());
+            column.put_bytes(value.encoded());
         }
     }
 
@@ -250,12 +261,40 @@ pub mod kind {
     #[derive(Debug)]
     pub struct ArrayLowCardinality;
     impl Kind for ArrayLowCardinality {
-        type Value<'a> = &'a [&'a str];
+        type Value<'a> = &'a TextList;
         const TYPE: ColumnType = ColumnType::Array(&ColumnType::LowCardinalityString);
         #[inline]
-        fn put(column: &mut Column, value: &[&str]) {
-            put_array::<LowCardinality>(column, value.iter().copied());
+        fn put(column: &mut Column, value: &TextList) {
+            ArrayString::put(column, value);
         }
+    }
+
+    macro_rules! nullable {
+        ($($(#[$doc:meta])* $kind:ident($value:ident: $rust:ty);)*) => {$(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub struct $kind;
+            impl Kind for $kind {
+                type Value<'a> = Option<$rust>;
+                const TYPE: ColumnType = ColumnType::Nullable(&ColumnType::$value);
+                #[inline]
+                fn put(column: &mut Column, value: Option<$rust>) {
+                    column.ends.push(value.is_none().into());
+                    $value::put(column, value.unwrap_or_default());
+                }
+            }
+        )*};
+    }
+
+    nullable! {
+        /// `Nullable(UInt8)`.
+        NullableUInt8(UInt8: u8);
+        /// `Nullable(UInt64)`.
+        NullableUInt64(UInt64: u64);
+        /// `Nullable(Int32)`.
+        NullableInt32(Int32: i32);
+        /// `Nullable(Int64)`.
+        NullableInt64(Int64: i64);
     }
 
     #[inline]
@@ -314,8 +353,20 @@ mod tests {
         assert_eq!(&out[..24], ends);
         assert_eq!(&out[24..], [7, 0, 8, 0, 9, 0]);
 
-        let out = bytes_of::<kind::ArrayLowCardinality>(vec![&["a", "bc"]]);
-        assert_eq!(&out[8..], [1, b'a', 2, b'b', b'c']);
+        let list = ["a", "bc"].into_iter().collect();
+        let out = bytes_of::<kind::ArrayLowCardinality>(vec![&list, &TextList::EMPTY]);
+        assert_eq!(out[..16], [2u64, 2].map(u64::to_le_bytes).concat());
+        assert_eq!(&out[16..], [1, b'a', 2, b'b', b'c']);
+    }
+
+    #[test]
+    fn absent_values_are_marked_and_take_their_room() {
+        let out = bytes_of::<kind::NullableInt32>(vec![Some(-2), None, Some(0)]);
+        assert_eq!(out[..3], [0, 1, 0]);
+        assert_eq!(out[3..], [-2i32, 0, 0].map(i32::to_le_bytes).concat());
+        let ty = kind::NullableInt64::TYPE;
+        assert_eq!(ty.table_name(Dialect::Modern), "Nullable(Int64)");
+        assert_eq!(ty.block_name(Dialect::V18), "Nullable(Int64)");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod migrations;
 mod schema;
 mod statements;
 mod table;
+mod text_list;
 
 pub mod embedded;
 pub mod rows;
@@ -30,3 +31,4 @@ pub use error::StoreError;
 pub use schema::{ColumnDef, Group, GroupColumn, Index, Schema};
 pub use statements::{create_statements, insert_statement, schema_version};
 pub use table::{Partition, Table};
+pub use text_list::TextList;

@@ -138,11 +138,12 @@ pub trait Schema {
 }
 
 /// Declares a list of columns: `name: Kind [index] = value;`. Without `= value` the column is
-/// part of the table but not of an insert. The result is a type with `COLUMNS` and `fill`.
+/// part of the table but not of an insert. The result is a type with `COLUMNS` and `fill`. Rows of
+/// several tables may share a list: `List<M> for Row<M>`.
 macro_rules! columns {
     (
         $(#[$doc:meta])*
-        $list:ident for $row_ty:ty as $row:ident {
+        $list:ident $(<$generic:ident>)? for $row_ty:ty as $row:ident {
             $( $name:ident : $kind:ident $([$index:ident])? $(= $value:expr)? ; )*
         }
     ) => {
@@ -160,7 +161,7 @@ macro_rules! columns {
             )*];
 
             #[inline]
-            pub(crate) fn fill(
+            pub(crate) fn fill $(<$generic>)? (
                 $row: &$row_ty,
                 columns: &mut std::slice::IterMut<'_, $crate::column::Column>,
             ) {

@@ -3,7 +3,7 @@
 use crate::{
     dialect::Dialect,
     schema::{Group, GroupColumn, Schema},
-    tables::{L4FlowLog, Network, NetworkMap},
+    tables::{Application, ApplicationMap, L4FlowLog, L7FlowLog, Network, NetworkMap},
 };
 
 /// A table of the store.
@@ -18,8 +18,18 @@ pub enum Table {
     NetworkMap1s,
     /// `flow_metrics.network_map.1m`: two ends, by minute.
     NetworkMap1m,
+    /// `flow_metrics.application.1s`: requests of one end, by second.
+    Application1s,
+    /// `flow_metrics.application.1m`: requests of one end, by minute.
+    Application1m,
+    /// `flow_metrics.application_map.1s`: requests between two ends, by second.
+    ApplicationMap1s,
+    /// `flow_metrics.application_map.1m`: requests between two ends, by minute.
+    ApplicationMap1m,
     /// `flow_log.l4_flow_log`: flows.
     L4FlowLog,
+    /// `flow_log.l7_flow_log`: requests.
+    L7FlowLog,
 }
 
 /// How long a stretch of time one partition holds. Rows are dropped by whole partitions.
@@ -59,25 +69,43 @@ const NETWORK_MAP_KEY: &[&str] = &[
     "server_port",
 ];
 const L4_FLOW_LOG_KEY: &[&str] = &["time", "l3_epc_id_1", "ip4_1", "ip6_1", "server_port"];
+const L7_FLOW_LOG_KEY: &[&str] = &[
+    "time",
+    "l7_protocol",
+    "l3_epc_id_1",
+    "ip4_1",
+    "ip6_1",
+    "server_port",
+];
 
 impl Table {
     /// Every table, in the order they are created.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 10] = [
         Self::Network1s,
         Self::Network1m,
         Self::NetworkMap1s,
         Self::NetworkMap1m,
+        Self::Application1s,
+        Self::Application1m,
+        Self::ApplicationMap1s,
+        Self::ApplicationMap1m,
         Self::L4FlowLog,
+        Self::L7FlowLog,
     ];
 
     /// The database.
     #[must_use]
     pub fn database(self) -> &'static str {
         match self {
-            Self::Network1s | Self::Network1m | Self::NetworkMap1s | Self::NetworkMap1m => {
-                "flow_metrics"
-            }
-            Self::L4FlowLog => "flow_log",
+            Self::Network1s
+            | Self::Network1m
+            | Self::NetworkMap1s
+            | Self::NetworkMap1m
+            | Self::Application1s
+            | Self::Application1m
+            | Self::ApplicationMap1s
+            | Self::ApplicationMap1m => "flow_metrics",
+            Self::L4FlowLog | Self::L7FlowLog => "flow_log",
         }
     }
 
@@ -89,7 +117,12 @@ impl Table {
             Self::Network1m => "network.1m",
             Self::NetworkMap1s => "network_map.1s",
             Self::NetworkMap1m => "network_map.1m",
+            Self::Application1s => "application.1s",
+            Self::Application1m => "application.1m",
+            Self::ApplicationMap1s => "application_map.1s",
+            Self::ApplicationMap1m => "application_map.1m",
             Self::L4FlowLog => "l4_flow_log",
+            Self::L7FlowLog => "l7_flow_log",
         }
     }
 
@@ -103,9 +136,13 @@ impl Table {
     #[must_use]
     pub fn partition(self) -> Partition {
         match self {
-            Self::Network1s | Self::NetworkMap1s => Partition::FourHours,
-            Self::Network1m | Self::NetworkMap1m => Partition::TwelveHours,
-            Self::L4FlowLog => Partition::Hour,
+            Self::Network1s | Self::NetworkMap1s | Self::Application1s | Self::ApplicationMap1s => {
+                Partition::FourHours
+            }
+            Self::Network1m | Self::NetworkMap1m | Self::Application1m | Self::ApplicationMap1m => {
+                Partition::TwelveHours
+            }
+            Self::L4FlowLog | Self::L7FlowLog => Partition::Hour,
         }
     }
 
@@ -113,9 +150,15 @@ impl Table {
     #[must_use]
     pub fn key(self) -> &'static [&'static str] {
         match self {
-            Self::Network1s | Self::Network1m => NETWORK_KEY,
-            Self::NetworkMap1s | Self::NetworkMap1m => NETWORK_MAP_KEY,
+            Self::Network1s | Self::Network1m | Self::Application1s | Self::Application1m => {
+                NETWORK_KEY
+            }
+            Self::NetworkMap1s
+            | Self::NetworkMap1m
+            | Self::ApplicationMap1s
+            | Self::ApplicationMap1m => NETWORK_MAP_KEY,
             Self::L4FlowLog => L4_FLOW_LOG_KEY,
+            Self::L7FlowLog => L7_FLOW_LOG_KEY,
         }
     }
 
@@ -123,9 +166,13 @@ impl Table {
     #[must_use]
     pub fn default_retention_hours(self) -> u32 {
         match self {
-            Self::Network1s | Self::NetworkMap1s => 24,
-            Self::Network1m | Self::NetworkMap1m => 168,
-            Self::L4FlowLog => 72,
+            Self::Network1s | Self::NetworkMap1s | Self::Application1s | Self::ApplicationMap1s => {
+                24
+            }
+            Self::Network1m | Self::NetworkMap1m | Self::Application1m | Self::ApplicationMap1m => {
+                168
+            }
+            Self::L4FlowLog | Self::L7FlowLog => 72,
         }
     }
 
@@ -135,7 +182,10 @@ impl Table {
         match self {
             Self::Network1s | Self::Network1m => Network::GROUPS,
             Self::NetworkMap1s | Self::NetworkMap1m => NetworkMap::GROUPS,
+            Self::Application1s | Self::Application1m => Application::GROUPS,
+            Self::ApplicationMap1s | Self::ApplicationMap1m => ApplicationMap::GROUPS,
             Self::L4FlowLog => L4FlowLog::GROUPS,
+            Self::L7FlowLog => L7FlowLog::GROUPS,
         }
     }
 
@@ -182,5 +232,8 @@ mod tests {
         assert_eq!(count(Table::Network1s), (102, 85));
         assert_eq!(count(Table::NetworkMap1m), (126, 92));
         assert_eq!(count(Table::L4FlowLog), (154, 118));
+        assert_eq!(count(Table::Application1m), (47, 30));
+        assert_eq!(count(Table::ApplicationMap1s), (71, 37));
+        assert_eq!(count(Table::L7FlowLog), (119, 80));
     }
 }

@@ -17,8 +17,11 @@ use std::{
 
 use store::{
     Block, ClickHouse, ClickHouseConfig, Dialect, Secret, StoreError, Table,
-    rows::{EndRow, L4FlowLogRow, NetworkMapRow, ObservationPoint},
-    tables::{L4FlowLog, NetworkMap},
+    rows::{
+        EndRow, L4FlowLogRow, L7FlowLogRow, NetworkMapRow, ObservationPoint, RequestLists,
+        RequestTexts, RequestValues,
+    },
+    tables::{L4FlowLog, L7FlowLog, NetworkMap},
 };
 
 fn executable() -> Option<PathBuf> {
@@ -176,6 +179,31 @@ async fn a_real_server_takes_the_blocks_and_its_faults_are_told_apart() {
     let sql = "SELECT end_time, acl_gids FROM flow_log.l4_flow_log";
     let answer = client.query_raw(sql, "TabSeparated", true).await.unwrap();
     assert_eq!(answer, "1700000000000001\t[7,8]\n");
+
+    let mut requests = Block::<L7FlowLog>::new(Dialect::V18);
+    let values = RequestValues {
+        response_code: Some(404),
+        ..RequestValues::default()
+    };
+    let lists = RequestLists {
+        attribute_names: ["a", "b"].into_iter().collect(),
+        attribute_values: ["1", "2"].into_iter().collect(),
+        ..RequestLists::EMPTY
+    };
+    requests.append(&L7FlowLogRow {
+        values: &values,
+        texts: RequestTexts::default(),
+        lists: &lists,
+    });
+    let mut request = Vec::new();
+    requests.encode(&mut request);
+    client
+        .insert(Table::L7FlowLog, request.into())
+        .await
+        .unwrap();
+    let sql = "SELECT response_code, request_id, attribute_names, attribute_values FROM flow_log.l7_flow_log";
+    let answer = client.query_raw(sql, "TabSeparated", true).await.unwrap();
+    assert_eq!(answer, "404\t\\N\t['a','b']\t['1','2']\n");
 
     let cut = sent.get(..sent.len() - 2).unwrap().to_vec();
     let error = client

@@ -16,10 +16,11 @@ use serde_json::{Value, json};
 use store::{
     Block, ClickHouse, Dialect, Retention, Schema, StoreError, Table,
     rows::{
-        DelayRow, EndRow, FlowEndRow, FlowMeterRow, L4FlowLogRow, NetworkMapRow, NetworkRow,
-        ObservationPoint,
+        AppMeterRow, ApplicationMapRow, DelayRow, EndRow, FlowEndRow, FlowMeterRow, L4FlowLogRow,
+        L7FlowLogRow, NetworkMapRow, NetworkRow, ObservationPoint, RequestLists, RequestProcess,
+        RequestTexts, RequestValues, ServiceMeterRow,
     },
-    tables::{L4FlowLog, Network, NetworkMap},
+    tables::{Application, ApplicationMap, L4FlowLog, L7FlowLog, Network, NetworkMap},
 };
 use support::{TestStore, shared};
 
@@ -347,6 +348,212 @@ async fn flow_rows_come_back() {
     round_trip::<L4FlowLog>(Table::L4FlowLog, "_id", "_id IN (77, 78, 79)", &rows).await;
 }
 
+fn service_meter() -> ServiceMeterRow<'static> {
+    ServiceMeterRow {
+        l7_protocol: 20,
+        app_service: "shop",
+        app_instance: "shop-1",
+        endpoint: "/items — Grüße",
+        biz_type: 1,
+        meter: AppMeterRow {
+            request: 2,
+            response: 3,
+            direction_score: 4,
+            rrt: DelayRow {
+                sum_us: 5,
+                count: 6,
+                max_us: 7,
+            },
+            client_error: 8,
+            server_error: 9,
+            timeout: 10,
+        },
+    }
+}
+
+#[tokio::test]
+async fn application_rows_come_back() {
+    let greatest = ServiceMeterRow {
+        l7_protocol: 255,
+        meter: AppMeterRow {
+            request: u32::MAX,
+            rrt: greatest_meter().rrt,
+            client_error: u64::MAX,
+            server_error: u64::MAX,
+            ..AppMeterRow::default()
+        },
+        ..service_meter()
+    };
+    let map = |n| NetworkMapRow {
+        time_s: now() + n,
+        ..map_row(11)
+    };
+    let rows = [
+        map(0).with_meter(service_meter()),
+        map(1).with_meter(ServiceMeterRow::default()),
+        map(2).with_meter(greatest),
+    ];
+    round_trip::<ApplicationMap>(Table::ApplicationMap1s, "time", "_tid = 11", &rows).await;
+    round_trip::<ApplicationMap>(Table::ApplicationMap1m, "time", "_tid = 11", &rows).await;
+    let single = |n: u8| NetworkRow {
+        time_s: now() + u32::from(n),
+        table_id: 11,
+        end: end(n),
+        role: n,
+        ..NetworkRow::default()
+    };
+    let rows = [
+        single(0).with_meter(service_meter()),
+        single(1).with_meter(greatest),
+    ];
+    round_trip::<Application>(Table::Application1s, "time", "_tid = 11", &rows).await;
+    round_trip::<Application>(Table::Application1m, "time", "_tid = 11", &rows).await;
+}
+
+/// A request with a value of its own in every column.
+fn request_values(time_s: u32) -> RequestValues {
+    let process = |n: u32| RequestProcess {
+        id: -(n as i32),
+        syscall_thread: n,
+        syscall_coroutine: u64::MAX - u64::from(n),
+        syscall_cap_seq: n * 3,
+    };
+    RequestValues {
+        id: 77,
+        flow_id: u64::MAX,
+        is_ipv4: true,
+        protocol: 6,
+        client: end(1),
+        server: end(2),
+        client_port: 40_000,
+        server_port: 443,
+        capture_network_type_id: 3,
+        nat_source: 4,
+        capture_nic_type: 7,
+        capture_nic: 8,
+        tunnel_type: 1,
+        signal_source: 3,
+        observation_point: ObservationPoint(0o51),
+        agent_id: 9,
+        team_id: 2,
+        req_tcp_seq: 100,
+        resp_tcp_seq: u32::MAX,
+        start_time_us: i64::from(time_s) * 1_000_000 + 1,
+        end_time_us: i64::from(time_s) * 1_000_000 + 999_999,
+        client_process: process(11),
+        server_process: process(12),
+        syscall_trace_id_request: 13,
+        syscall_trace_id_response: 14,
+        l7_protocol: 20,
+        kind: 2,
+        is_tls: true,
+        is_async: false,
+        is_reversed: true,
+        request_id: Some(0),
+        response_status: 3,
+        response_code: Some(-500),
+        trace_id_index: 15,
+        response_duration_us: 16,
+        request_length: Some(17),
+        response_length: None,
+        sql_affected_rows: Some(u64::MAX),
+        direction_score: 255,
+        captured_request_byte: 18,
+        captured_response_byte: 19,
+        biz_type: 20,
+    }
+}
+
+const TEXTS: RequestTexts<'static> = RequestTexts {
+    process_kname: ["curl", "nginx"],
+    biz_code: "a",
+    biz_scenario: "b",
+    biz_response_code: "c",
+    biz_protocol: "HTTP",
+    version: "1.1",
+    request_type: "GET",
+    request_domain: "shop.example",
+    request_resource: "/items?q=Grüße",
+    endpoint: "/items",
+    response_exception: "Not Found",
+    response_result: "{}",
+    http_proxy_client: "10.0.0.9",
+    x_request_id: ["x0", "x1"],
+    trace_id: "0af7651916cd43dd8448eb211c80319c",
+    trace_id_2: "t2",
+    span_id: "s",
+    parent_span_id: "p",
+    app_service: "shop",
+};
+
+#[tokio::test]
+async fn request_rows_come_back_and_absent_values_are_null() {
+    let time_s = now();
+    let lists = RequestLists {
+        attribute_names: ["http_user_agent", "", "http_user_agent"]
+            .into_iter()
+            .collect(),
+        attribute_values: ["curl/8", &"v".repeat(300), ""].into_iter().collect(),
+        metrics_names: ["cost"].into_iter().collect(),
+        metrics_values: vec![-0.5],
+    };
+    let (full, empty) = (
+        request_values(time_s),
+        RequestValues {
+            id: 78,
+            end_time_us: i64::from(time_s) * 1_000_000,
+            ..RequestValues::default()
+        },
+    );
+    let rows = [
+        L7FlowLogRow {
+            values: &full,
+            texts: TEXTS,
+            lists: &lists,
+        },
+        L7FlowLogRow {
+            values: &empty,
+            texts: RequestTexts::default(),
+            lists: &RequestLists::EMPTY,
+        },
+    ];
+    round_trip::<L7FlowLog>(Table::L7FlowLog, "_id", "_id IN (77, 78)", &rows).await;
+
+    let Some(store) = shared() else { return };
+    let client = client(store).await;
+    let rows = json_rows(
+        &client,
+        "SELECT type, biz_protocol, request_id, response_code, request_length, response_length, \
+         sql_affected_rows, span_kind, attribute_names, attribute_values[1] AS agent, metrics_values, \
+         x_request_id_1, process_id_0, process_kname_1, syscall_cap_seq_1, epc_id_1, pod_id_0, \
+         app_instance, events, observation_point, toUnixTimestamp(time) AS second \
+         FROM flow_log.l7_flow_log WHERE _id IN (77, 78) ORDER BY _id",
+    )
+    .await;
+    assert_eq!(
+        rows,
+        [
+            json!({
+                "type": 2, "biz_protocol": "HTTP", "request_id": 0, "response_code": -500,
+                "request_length": 17, "response_length": null, "sql_affected_rows": u64::MAX,
+                "span_kind": null, "attribute_names": ["http_user_agent", "", "http_user_agent"],
+                "agent": "curl/8", "metrics_values": [-0.5], "x_request_id_1": "x1",
+                "process_id_0": -11, "process_kname_1": "nginx", "syscall_cap_seq_1": 36,
+                "epc_id_1": 0, "pod_id_0": 0, "app_instance": "", "events": "",
+                "observation_point": "c-p", "second": time_s,
+            }),
+            json!({
+                "type": 0, "biz_protocol": "", "request_id": null, "response_code": null,
+                "request_length": null, "response_length": null, "sql_affected_rows": null,
+                "span_kind": null, "attribute_names": [], "agent": "", "metrics_values": [],
+                "x_request_id_1": "", "process_id_0": 0, "process_kname_1": "",
+                "syscall_cap_seq_1": 0, "epc_id_1": 0, "pod_id_0": 0, "app_instance": "",
+                "events": "", "observation_point": "rest", "second": time_s,
+            }),
+        ]
+    );
+}
+
 #[tokio::test]
 async fn derived_columns_are_computed() {
     let Some(store) = shared() else { return };
@@ -383,6 +590,27 @@ async fn derived_columns_are_computed() {
             "ip4_0": "10.0.0.1", "ip6_1": "2001:db8::2", "l3_epc_id_1": -2,
             "rtt_sum": 16000,
             "pod_id_0": 0, "tag_source_1": 0, "region_id_0": 0,
+        })]
+    );
+
+    let mut block = Block::<ApplicationMap>::new(Dialect::Modern);
+    let row: ApplicationMapRow<'_> = map_row(12).with_meter(service_meter());
+    block.append(&row);
+    let mut sent = Vec::new();
+    block.encode(&mut sent);
+    let table = Table::ApplicationMap1m;
+    client.insert(table, sent.into()).await.unwrap();
+    let rows = json_rows(
+        &client,
+        "SELECT client_error, server_error, timeout, error, l7_protocol, app_service, endpoint \
+         FROM flow_metrics.`application_map.1m` WHERE _tid = 12",
+    )
+    .await;
+    assert_eq!(
+        rows,
+        [json!({
+            "client_error": 8, "server_error": 9, "timeout": 10, "error": 17, "l7_protocol": 20,
+            "app_service": "shop", "endpoint": "/items — Grüße",
         })]
     );
 

@@ -1,6 +1,7 @@
 //! Stages at the end of a replayed line: they keep what arrives, before it is sent or instead.
-use agent::{Batch, FlowBatch, OptionalOutlet, PacketBatch};
-use messages::{TaggedFlow, Tunnel};
+use super::summary::Tally;
+use agent::{AppProtoBatch, Batch, FlowBatch, OptionalOutlet, PacketBatch};
+use messages::{MetaAppProto, TaggedFlow, Tunnel};
 use stage::{Cx, Mail, Outlet, Stage, StageError};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -114,6 +115,28 @@ impl Stage for Tee {
         _: &Cx<'_>,
     ) -> Result<(), StageError> {
         self.0.extend(batch.flows.iter().cloned());
+        out.emit(batch);
+        Ok(())
+    }
+}
+
+/// Counts the messages that pass on their way to AppProtoLogsParser, and keeps them if that is wanted.
+pub(crate) struct ProtoTee(pub(crate) Option<Kept<MetaAppProto>>, pub(crate) Tally);
+
+impl Stage for ProtoTee {
+    type In = AppProtoBatch;
+    type Out = Outlet<AppProtoBatch>;
+
+    fn handle(
+        &mut self,
+        batch: AppProtoBatch,
+        out: &mut Self::Out,
+        _: &Cx<'_>,
+    ) -> Result<(), StageError> {
+        self.1.messages(&batch.protos);
+        if let Some(k) = &self.0 {
+            k.extend(batch.protos.iter().cloned());
+        }
         out.emit(batch);
         Ok(())
     }

@@ -37,7 +37,7 @@ pub struct ReplayArgs {
     /// Capture queues that share the packets, each with a Dispatcher and a FlowGenerator of its own, 1 to 16.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     queues: u32,
-    /// Mask values as the product does by default. (No kind that is printed so far carries values.)
+    /// Mask values in SQL statements and Redis commands as the product does by default.
     #[arg(long)]
     obfuscate: bool,
     /// Use a real configuration instead of one that drops and samples nothing.
@@ -64,6 +64,10 @@ pub enum Kind {
     Tunnel,
     /// A metric document as it would be sent.
     Document,
+    /// A message of an application protocol as parsed.
+    L7Message,
+    /// A request log as it would be sent.
+    L7FlowLog,
     /// A line for the file.
     Summary,
 }
@@ -78,6 +82,8 @@ impl Kind {
             Self::UdpPerf => "udp_perf",
             Self::Tunnel => "tunnel",
             Self::Document => "document",
+            Self::L7Message => "l7_message",
+            Self::L7FlowLog => "l7_flow_log",
             Self::Summary => "summary",
         }
     }
@@ -164,10 +170,14 @@ fn configuration(args: &ReplayArgs) -> Result<AgentConfig, String> {
             config: Some(file.clone()),
             set: vec![],
         };
-        return AgentConfig::load(&given);
+        let mut c = AgentConfig::load(&given)?;
+        c.l7.obfuscate |= args.obfuscate;
+        return Ok(c);
     }
     let mut c = AgentConfig::default();
     c.flow_log.l4_throttle = 0;
+    c.flow_log.l7_throttle = 0;
+    c.l7.obfuscate = args.obfuscate;
     c.flow_log.aggregate_health_checks = false;
     c.capture.max_packets_per_second = 0;
     c.capture.decapsulate = Decapsulate::ALL.to_vec();

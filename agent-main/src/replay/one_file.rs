@@ -1,6 +1,6 @@
 //! One capture file through a pipeline of its own: its output does not depend on other files.
 use super::Kind;
-use super::collect::{Collect, Kept, Opened, Tee, TunnelTee};
+use super::collect::{Collect, Kept, Opened, ProtoTee, Tee, TunnelTee};
 use super::lines::{self, Line};
 use super::order;
 use super::summary::{Summary, Tally};
@@ -13,7 +13,7 @@ use agent::{
 };
 use capture::{CaptureFile, FileError, RawPacket};
 use flow::PerfTrace;
-use messages::{Document, TaggedFlow};
+use messages::{AppDocument, AppProtoLogsData, Document, MetaAppProto, TaggedFlow};
 use stage::{Clock, Outlet, Pipeline, StageError, Supervision, Verdict, Wiring, block};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,6 +52,9 @@ pub(crate) struct Replayed {
     traces: Vec<PerfTrace>,
     tunnels: Vec<Opened>,
     documents: Vec<Document>,
+    l7_documents: Vec<AppDocument>,
+    l7_messages: Vec<MetaAppProto>,
+    l7_flow_logs: Vec<AppProtoLogsData>,
 }
 
 impl Replayed {
@@ -79,6 +82,21 @@ impl Replayed {
                 .documents
                 .iter()
                 .map(|d| lines::document(name, d, self.agent_id))
+                .chain(
+                    self.l7_documents
+                        .iter()
+                        .map(|d| lines::l7_document(name, d, self.agent_id)),
+                )
+                .collect(),
+            Kind::L7Message => self
+                .l7_messages
+                .iter()
+                .map(|m| lines::l7_message(name, m))
+                .collect(),
+            Kind::L7FlowLog => self
+                .l7_flow_logs
+                .iter()
+                .map(|l| lines::l7_flow_log(name, l))
                 .collect(),
             Kind::Summary => vec![self.summary.line(name)],
         }
@@ -115,6 +133,9 @@ async fn run(
         traces: wants(&[Kind::TcpPerf, Kind::UdpPerf]).then(Kept::default),
         tunnels: wants(&[Kind::Tunnel]).then(Kept::default),
         documents: wants(&[Kind::Document]).then(Kept::default),
+        l7_documents: wants(&[Kind::Document]).then(Kept::default),
+        l7_messages: wants(&[Kind::L7Message]).then(Kept::default),
+        l7_flow_logs: wants(&[Kind::L7FlowLog]).then(Kept::default),
         tally: Tally::default(),
     };
     let mut w = Wiring::new(Clock::System, Supervision::default());
@@ -170,6 +191,7 @@ fn dispatcher(c: &AgentConfig, queue: u32, queues: u32) -> DispatcherConfig {
         live: false,
         rate_cap: rate_cap.map(|n| topology::part(n, queue, queues)),
         tunnels: decapsulate::types(&c.capture.decapsulate),
+        payload: c.l7.enabled,
         ..DispatcherConfig::default()
     }
 }
@@ -181,6 +203,9 @@ struct Wanted {
     traces: Option<Kept<PerfTrace>>,
     tunnels: Option<Kept<Opened>>,
     documents: Option<Kept<Document>>,
+    l7_documents: Option<Kept<AppDocument>>,
+    l7_messages: Option<Kept<MetaAppProto>>,
+    l7_flow_logs: Option<Kept<AppProtoLogsData>>,
     tally: Tally,
 }
 
@@ -201,10 +226,17 @@ impl Wanted {
             traces: take(self.traces),
             tunnels: take(self.tunnels),
             documents: take(self.documents),
+            l7_documents: take(self.l7_documents),
+            l7_messages: take(self.l7_messages),
+            l7_flow_logs: take(self.l7_flow_logs),
         };
+        // A message is told when it is whole; lines go by where they begin.
+        r.l7_messages.sort_by_key(|m| m.message.start.frame);
         // Both collectors feed one mailbox: the order between them is no one's.
         r.documents
             .sort_by_key(|d| (d.time_s, d.interval, d.tag.is_edge()));
+        r.l7_documents
+            .sort_by_key(|d| (d.time_s, d.interval, d.tag.ends.is_edge()));
         if queues > 1 {
             // Nor is that between queues.
             r.tagged_flows.sort_by_cached_key(order::of_report);
@@ -212,6 +244,8 @@ impl Wanted {
             r.traces.sort_by_key(|t| t.frame);
             r.tunnels.sort_by_key(|t| t.frame);
             r.documents.sort_by_cached_key(order::of_document);
+            r.l7_flow_logs
+                .sort_by_key(|l| (l.message.end.frame, l.message.start.frame));
         }
         r
     }
@@ -252,9 +286,44 @@ fn printers(w: &mut Wiring, c: &AgentConfig, kept: &Wanted, senders: Option<&End
             },
         )
     });
+    let to_sender = senders.and_then(|s| s.l7_metrics.as_ref());
+    let to_sender = to_sender.map(|p| Outlet::new(p, "Metrics(Document)"));
+    let (k, tally) = (kept.l7_documents.clone(), kept.tally.clone());
+    let l7_metrics = (c.flow_metrics.enabled && c.l7.enabled).then(|| {
+        w.stage(
+            "replay.l7_document",
+            block(QUEUE),
+            None,
+            to_sender.into(),
+            move || {
+                let tally = tally.clone();
+                Collect::new(k.clone(), Arc::new(move |_: &AppDocument| tally.document()))
+            },
+        )
+    });
+    let to_sender = senders.and_then(|s| s.l7_flow_log.as_ref());
+    let to_sender = to_sender.map(|p| Outlet::new(p, "L7FlowLog(AppProtoLogsData)"));
+    let (k, tally) = (kept.l7_flow_logs.clone(), kept.tally.clone());
+    let l7_flow_log = c.l7.enabled.then(|| {
+        w.stage(
+            "replay.l7_flow_log",
+            block(QUEUE),
+            None,
+            to_sender.into(),
+            move || {
+                let tally = tally.clone();
+                Collect::new(
+                    k.clone(),
+                    Arc::new(move |l: &AppProtoLogsData| tally.request_log(l)),
+                )
+            },
+        )
+    });
     Ends {
         metrics,
+        l7_metrics,
         l4_flow_log,
+        l7_flow_log,
     }
 }
 
@@ -286,10 +355,18 @@ fn taps(w: &mut Wiring, kept: &Wanted) -> Taps {
             w.stage(&name, block(QUEUE), None, out, move || TunnelTee(k.clone()))
         })
     });
+    let (k, tally) = (kept.l7_messages.clone(), kept.tally.clone());
+    let protos: topology::ProtoTap = Box::new(move |w, next| {
+        let out = Outlet::new(&next, "MetaAppProto");
+        w.stage("replay.l7_message", block(QUEUE), None, out, move || {
+            ProtoTee(k.clone(), tally.clone())
+        })
+    });
     Taps {
         packets,
         tagged_flow,
         trace,
+        protos: Some(protos),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a file held, in a few lines.
+mod requests;
+
 use super::lines::Line;
 use agent::ReplayedFile;
-use messages::{CloseType, TaggedFlow, protocol};
-use serde_json::{Map, Value};
+use messages::{AppMeter, AppProtoLogsData, CloseType, MetaAppProto, TaggedFlow, protocol};
+use requests::Requests;
+use serde_json::{Map, Value, json};
 use stage::{DropReason, StageSnapshot};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,6 +23,10 @@ struct Counts {
     by_end: BTreeMap<&'static str, u64>,
     retrans: u64,
     rtt_us: Vec<u32>,
+    request_logs: u64,
+    requests: Requests,
+    /// Of all flows, as their logs say it.
+    l7: AppMeter,
 }
 
 /// Round trips that are kept for their quantiles.
@@ -35,11 +42,24 @@ impl Tally {
                 c.rtt_us.push(p.rtt);
             }
         }
+        if let Some(l7) = &f.l7 {
+            c.l7.merge(&l7.meter);
+        }
         // A flow has one last log; the others say only that it goes on.
         if f.close_type != CloseType::ForcedReport {
             *c.by_protocol.entry(protocol_name(f)).or_default() += 1;
             *c.by_end.entry(f.close_type.name()).or_default() += 1;
         }
+    }
+
+    pub(crate) fn messages(&self, messages: &[MetaAppProto]) {
+        let mut c = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        c.requests.add(messages);
+    }
+
+    pub(crate) fn request_log(&self, _: &AppProtoLogsData) {
+        let mut c = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        c.request_logs += 1;
     }
 
     pub(crate) fn document(&self) {
@@ -98,6 +118,7 @@ impl Summary {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         counts.rtt_us.sort_unstable();
+        counts.requests.finish();
         Self {
             packets: file.frames(),
             bytes: file.bytes(),
@@ -117,6 +138,17 @@ impl Summary {
         l.put("packets", self.packets);
         l.put("bytes", self.bytes);
         l.put("flows", self.flows());
+        let m = &self.counts.l7;
+        l.put("l7_requests", m.request);
+        l.put("l7_responses", m.response);
+        l.put(
+            "l7_errors",
+            json!({"client": m.client_error, "server": m.server_error, "timeout": m.timeout}),
+        );
+        l.put("rrt_count", m.rrt.count);
+        l.put("rrt_sum_us", m.rrt.sum);
+        l.put("rrt_max_us", m.rrt.max);
+        l.put("by_protocol", self.counts.requests.by_protocol());
         let dropped: Map<String, Value> = self
             .dropped
             .iter()
@@ -168,8 +200,8 @@ impl Summary {
         row(
             "rows",
             format!(
-                "{} flow logs, {} documents",
-                self.counts.flow_logs, self.counts.documents
+                "{} flow logs, {} request logs, {} documents",
+                self.counts.flow_logs, self.counts.request_logs, self.counts.documents
             ),
         );
         let dropped: Vec<String> = self
@@ -188,6 +220,7 @@ impl Summary {
         if self.unparsed > 0 {
             row("not parsed", format!("{} packets", self.unparsed));
         }
+        t.push_str(&self.counts.requests.table());
         t
     }
 }

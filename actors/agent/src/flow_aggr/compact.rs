@@ -2,7 +2,9 @@ use super::compact_perf::{CompactPerf, Niche};
 use super::fits::Fits;
 use super::paths::{Path, Paths};
 use crate::flow_slab::{FlowSlab, NONE};
-use messages::{CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, ObservationPoint, TaggedFlow};
+use messages::{
+    CloseType, FlowExtra, FlowKey, FlowPeer, Ip, L4Perf, L7Perf, ObservationPoint, TaggedFlow,
+};
 use std::sync::Arc;
 
 /// Offset that stands for "no packet".
@@ -20,6 +22,8 @@ pub(super) struct CompactFlow {
     ip: [u32; 2],
     /// Number in [`Rest`] of what is to say of the transport.
     perf: u32,
+    /// Number in [`Rest`] of what is to say of the application.
+    l7: u32,
     stat_time_s: u32,
     pub(super) end_s: u32,
     port: [u16; 2],
@@ -33,7 +37,7 @@ pub(super) struct CompactFlow {
 }
 
 // It is what memory is spent on.
-const _: () = assert!(size_of::<CompactFlow>() <= 136);
+const _: () = assert!(size_of::<CompactFlow>() <= 144);
 
 /// What one side sent, as in [`FlowPeer`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +71,7 @@ mod bit {
 pub(super) struct Rest {
     ips: FlowSlab<[Ip; 2]>,
     perfs: FlowSlab<CompactPerf>,
+    l7s: FlowSlab<L7Perf>,
     paths: Paths,
 }
 
@@ -87,6 +92,7 @@ impl CompactFlow {
                 .map(|p| Side::default().with(p, f.start_ns, &mut fits)),
             ip: [0; 2],
             perf: NONE,
+            l7: NONE,
             stat_time_s: f.stat_time_s,
             end_s: u32::try_from(end_s).ok()?,
             port: f.key.port,
@@ -113,6 +119,7 @@ impl CompactFlow {
             new.ip[0] = rest.ips.insert(f.key.ip);
         }
         new.perf = perf.map_or(NONE, |p| rest.perfs.insert(p));
+        new.l7 = f.l7.map_or(NONE, |l| rest.l7s.insert(l));
         Some(new)
     }
 
@@ -159,6 +166,11 @@ impl CompactFlow {
         match (rest.perfs.get_mut(self.perf), new_perf) {
             (Some(p), Some(new)) => *p = new,
             (None, Some(new)) => self.perf = rest.perfs.insert(new),
+            (_, None) => {}
+        }
+        match (rest.l7s.get_mut(self.l7), &later.l7) {
+            (Some(l), Some(more)) => l.merge(more),
+            (None, Some(new)) => self.l7 = rest.l7s.insert(*new),
             (_, None) => {}
         }
         self.sides = sides;
@@ -220,6 +232,7 @@ impl CompactFlow {
         if let Some(p) = rest.perfs.remove(self.perf) {
             p.restore(&mut f);
         }
+        f.l7 = rest.l7s.remove(self.l7);
         f
     }
 
@@ -297,6 +310,7 @@ impl Rest {
         Self {
             ips: FlowSlab::new(),
             perfs: FlowSlab::new(),
+            l7s: FlowSlab::new(),
             paths: Paths::new(),
         }
     }

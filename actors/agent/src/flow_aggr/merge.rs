@@ -1,4 +1,4 @@
-use messages::{FlowPeer, L4Perf, TaggedFlow};
+use messages::{FlowPeer, L4Perf, L7Perf, TaggedFlow};
 
 /// Takes a later report of the same flow into an earlier one.
 pub(super) fn merge(flow: &mut TaggedFlow, later: &TaggedFlow) {
@@ -13,6 +13,7 @@ pub(super) fn merge(flow: &mut TaggedFlow, later: &TaggedFlow) {
         p.merge(l);
     }
     merge_perf(&mut flow.perf, &later.perf);
+    merge_l7(&mut flow.l7, &later.l7);
     flow.end_ns = later.end_ns;
     flow.duration_ns = later.duration_ns;
     flow.stat_time_s = later.stat_time_s;
@@ -47,6 +48,7 @@ pub(super) fn merge_ended(flow: &mut TaggedFlow, other: &TaggedFlow) {
         };
     }
     merge_perf(&mut flow.perf, &other.perf);
+    merge_l7(&mut flow.l7, &other.l7);
     let end_ns = |f: &TaggedFlow| f.start_ns.saturating_add(f.duration_ns);
     let last_ns = end_ns(flow).max(end_ns(other));
     flow.start_ns = flow.start_ns.min(other.start_ns);
@@ -61,6 +63,14 @@ fn merge_perf(perf: &mut Option<L4Perf>, later: &Option<L4Perf>) {
     match (perf, later) {
         // Most seconds of most flows have nothing to say about performance.
         (Some(_), Some(l)) if *l == L4Perf::default() => {}
+        (Some(p), Some(l)) => p.merge(l),
+        (p @ None, l) => *p = *l,
+        (Some(_), None) => {}
+    }
+}
+
+fn merge_l7(l7: &mut Option<L7Perf>, later: &Option<L7Perf>) {
+    match (l7, later) {
         (Some(p), Some(l)) => p.merge(l),
         (p @ None, l) => *p = *l,
         (Some(_), None) => {}

@@ -39,7 +39,7 @@ impl Bench {
         flush(&mut self.out);
         taken(&self.inbox)
             .iter()
-            .flat_map(|b| b.flows.iter().cloned())
+            .flat_map(|b| b.logs.iter().cloned())
             .collect()
     }
 
@@ -313,7 +313,7 @@ fn a_minute_of_many_flows_leaves_batch_by_batch() {
     loop {
         flush(&mut b.out);
         let left = taken(&b.inbox);
-        sizes.push(left.iter().map(|b| b.flows.len()).collect::<Vec<_>>());
+        sizes.push(left.iter().map(|b| b.logs.len()).collect::<Vec<_>>());
         assert!(left.iter().all(|b| b.watermark_ns == at(61)));
         if !b.stage.has_more() {
             break;

@@ -140,12 +140,7 @@ impl Decoder {
 
     /// What few packets need.
     #[inline(never)]
-    fn further<'a>(
-        &mut self,
-        network: &'a [u8],
-        payload: &mut Payload<'a>,
-        out: &mut MetaPacket,
-    ) {
+    fn further<'a>(&mut self, network: &'a [u8], payload: &mut Payload<'a>, out: &mut MetaPacket) {
         if out.has(packet_flags::FRAGMENT) {
             self.fragments.see(payload, 0, out);
         }

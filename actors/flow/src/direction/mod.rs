@@ -8,6 +8,9 @@ use messages::{Ip, MetaPacket, protocol, tcp_flags};
 pub use server_ports::ServerPorts;
 pub(crate) use service_table::{CERTAIN, COUNTED_MAX, ServiceTable};
 
+/// Score of a server that was told by what is said there.
+pub(crate) const TOLD: u8 = 254;
+
 /// Scores this close say nothing; the ports then decide.
 const CLOSE_SCORES: u8 = 8;
 /// Linux and most others take the client's port from here on (`net.ipv4.ip_local_port_range`).

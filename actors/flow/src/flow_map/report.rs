@@ -1,26 +1,29 @@
 use messages::{CloseType, TaggedFlow};
 
+use super::applications::FlowView;
 use super::close::close_type;
 use super::node::{Node, bit};
 use super::observation::observation_point;
-use super::{FlowMap, NONE, Output, SECOND_NS, second};
+use super::update::view;
+use super::{Applications, FlowMap, NONE, Output, SECOND_NS, second};
 use crate::direction;
 
-impl FlowMap {
+impl<A: Applications> FlowMap<A> {
     /// Reports what a flow did in its second; the flow goes on.
     pub(super) fn report_tick(&mut self, id: u32, out: &mut Output) {
-        if let Some(report) = self.report(id, out) {
+        if let Some((report, _)) = self.report(id, out) {
             report.close_type = CloseType::ForcedReport;
         }
     }
 
     /// Reports the end of a flow at the time its timeout set, and forgets it.
     pub(super) fn end_at_timeout(&mut self, id: u32, out: &mut Output) {
+        self.ending(id);
         let Some(n) = self.nodes.get(id) else { return };
         let end_ns = self.deadline_ns(n);
         let (pending, close) = (n.has(bit::UNREPORTED), self.close_type(id));
-        if let Some(report) = self.report(id, out) {
-            report.close_type = close;
+        if let Some((report, answered)) = self.report(id, out) {
+            report.close_type = answered.of(close);
             report.end_ns = end_ns;
             if !pending {
                 report.stat_time_s = second(end_ns);
@@ -31,6 +34,7 @@ impl FlowMap {
 
     /// Reports the end of a flow as of now, and forgets it.
     pub(super) fn end_now(&mut self, id: u32, out: &mut Output) {
+        self.ending(id);
         let Some(n) = self.nodes.get(id) else { return };
         // Without packets since the last report it is about the second that is open.
         let open_s = second(n.last_ns().max(self.watermark_ns()));
@@ -40,8 +44,8 @@ impl FlowMap {
             open_s
         };
         let close = self.close_type(id);
-        if let Some(report) = self.report(id, out) {
-            report.close_type = close;
+        if let Some((report, answered)) = self.report(id, out) {
+            report.close_type = answered.of(close);
             report.stat_time_s = stat_s;
         }
         self.remove(id);
@@ -71,7 +75,11 @@ impl FlowMap {
     }
 
     /// Puts what a flow has to report at the end of `out`; its counters start anew.
-    fn report<'a>(&mut self, id: u32, out: &'a mut Output) -> Option<&'a mut TaggedFlow> {
+    fn report<'a>(
+        &mut self,
+        id: u32,
+        out: &'a mut Output,
+    ) -> Option<(&'a mut TaggedFlow, Answered)> {
         let n = self.nodes.get_mut(id)?;
         let cold = self.cold.get_mut(id)?;
         let [a, b] = n.key().sides(n.has(bit::IN_ORDER));
@@ -108,6 +116,33 @@ impl FlowMap {
             n.perf = NONE;
         }
         n.reset_tick();
-        Some(report)
+        let answered = Answered(self.applications.report(id, report));
+        Some((report, answered))
+    }
+
+    /// Who wants payloads is told that no more will come.
+    fn ending(&mut self, id: u32) {
+        if let (Some(node), Some(cold)) = (self.nodes.get(id), self.cold.get(id)) {
+            let view = FlowView {
+                time_ns: node.last_ns().max(self.watermark_ns()),
+                ..view(id, node, cold, self.host_kind, &self.tcp)
+            };
+            self.applications.ending(view);
+        }
+    }
+}
+
+/// Whether all that was asked in a flow was answered well.
+#[derive(Clone, Copy)]
+struct Answered(bool);
+
+impl Answered {
+    /// How the flow ended, with what is known of its application: a client that got all it wanted may well reset.
+    fn of(self, close: CloseType) -> CloseType {
+        if self.0 && close == CloseType::TcpClientRst {
+            CloseType::TcpFinClientRst
+        } else {
+            close
+        }
     }
 }

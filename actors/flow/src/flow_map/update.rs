@@ -1,13 +1,17 @@
 use messages::{Ip, MetaPacket, Tunnel, packet_flags, protocol, tcp_flags};
 
+use super::applications::FlowView;
+use super::cold::Cold;
 use super::node::{Node, bit};
+use super::observation::HostKind;
+use super::slab::Slab;
 use super::tcp_state::{self, TcpState, Timeout};
 use super::window::in_wheel;
-use super::{FlowMap, NONE, Output, SECOND_NS, second};
+use super::{Applications, FlowMap, NONE, Output, SECOND_NS, second};
 use crate::direction::{self, Scores};
-use crate::perf::{self, Ticks};
+use crate::perf::{self, TcpFlow, Ticks};
 
-impl FlowMap {
+impl<A: Applications> FlowMap<A> {
     /// Counts a packet in its flow at `time_ns`; what is measured goes by `sent_ns`.
     pub(super) fn update(
         &mut self,
@@ -110,6 +114,36 @@ impl FlowMap {
         cold.rare.get_or_insert_default().learn(side, tunnel, real);
     }
 
+    /// Hands payload to whoever wants it, and takes from them which end is the client.
+    #[inline(never)]
+    pub(super) fn payload(&mut self, id: u32, p: &MetaPacket, in_order: bool, time_ns: u64) {
+        let (Some(node), Some(cold)) = (self.nodes.get(id), self.cold.get(id)) else {
+            return;
+        };
+        let end = usize::from(in_order != node.has(bit::IN_ORDER));
+        let view = FlowView {
+            end,
+            time_ns,
+            ..view(id, node, cold, self.host_kind, &self.tcp)
+        };
+        let Some(client) = self.applications.payload(p, view) else {
+            return;
+        };
+        let Some(n) = self.nodes.get_mut(id) else {
+            return;
+        };
+        if n.has(bit::DIRECTION_KNOWN) || n.direction_score == direction::CERTAIN {
+            return;
+        }
+        n.set(bit::REVERSED, client == 1);
+        n.set(bit::DIRECTION_KNOWN, true);
+        n.direction_score = direction::TOLD;
+        let [a, b] = n.key().sides(n.has(bit::IN_ORDER));
+        let (client, server) = if client == 0 { (a, b) } else { (b, a) };
+        self.services.put(client.0, client.1, 0);
+        self.services.put(server.0, server.1, direction::TOLD);
+    }
+
     fn trace(&self, id: u32, frame: u64, out: &mut Output) {
         let (Some(book), Some(n), Some(cold)) =
             (&self.trace, self.nodes.get(id), self.cold.get(id))
@@ -138,6 +172,26 @@ impl FlowMap {
             .tcp
             .get(n.transport)
             .is_some_and(|t| t.syn_seq != p.seq)
+    }
+}
+
+/// A flow as its applications see it.
+pub(super) fn view<'a>(
+    number: u32,
+    node: &'a Node,
+    cold: &'a Cold,
+    host_kind: HostKind,
+    tcp: &Slab<TcpFlow>,
+) -> FlowView<'a> {
+    let tcp = node.is_tcp().then(|| tcp.get(node.transport)).flatten();
+    FlowView {
+        number,
+        node,
+        cold,
+        host_kind,
+        syn: tcp.map_or([0; 2], |t| [t.syn_seq, t.synack_seq]),
+        end: 0,
+        time_ns: 0,
     }
 }
 

@@ -1,7 +1,7 @@
 use super::node::{Node, bit};
-use super::{BATCH, END_NS, FlowMap, NONE, Output, SECOND_NS};
+use super::{Applications, BATCH, END_NS, FlowMap, NONE, Output, SECOND_NS};
 
-impl FlowMap {
+impl<A: Applications> FlowMap<A> {
     /// Time has come to `now_ns`: every second that ended a packet delay before is reported, one after the other.
     ///
     /// Flows that went on report what they did in that second, flows whose timeout lies in it end. It stops as soon
@@ -114,7 +114,7 @@ impl FlowMap {
     }
 }
 
-impl FlowMap {
+impl<A: Applications> FlowMap<A> {
     /// Has a node looked at in `second`, and no other.
     pub(super) fn plan(&mut self, id: u32, second: u32) {
         let Some(n) = self.nodes.get_mut(id) else {

@@ -23,7 +23,12 @@ fn meta(flow_id: u64, session: u64, s: u64, kind: MessageKind) -> MetaAppProto {
         },
         code: (kind == MessageKind::Response).then_some(500),
         captured_bytes: 10 + s as u32,
-        request_type: (if kind == MessageKind::Request { "GET" } else { "" }).into(),
+        request_type: (if kind == MessageKind::Request {
+            "GET"
+        } else {
+            ""
+        })
+        .into(),
         ..L7Message::default()
     };
     let flow = AppFlow {
@@ -85,7 +90,11 @@ fn who_is_alone_goes_alone() {
     let (mut s, mut out) = run(SessionLimits::default(), items);
     let kinds: Vec<_> = out.iter().map(|l| l.message.kind).collect();
     assert_eq!(kinds, [Response, Session, Request]);
-    assert_eq!(out[2].start_ns, 3 * SECOND_NS, "asked again: the first goes");
+    assert_eq!(
+        out[2].start_ns,
+        3 * SECOND_NS,
+        "asked again: the first goes"
+    );
     s.finish(&mut out);
     assert_eq!((out.len(), out[3].start_ns), (4, 4 * SECOND_NS));
     assert_eq!(out[3].message.status, ResponseStatus::Unknown);

@@ -100,8 +100,14 @@ pub struct FlowMeterRow {
 }
 
 /// A row of `flow_metrics.network.1s` or `.1m`: what one end did.
+pub type NetworkRow = SingleRow<FlowMeterRow>;
+
+/// A row of `flow_metrics.network_map.1s` or `.1m`: what passed between two ends.
+pub type NetworkMapRow = EdgeRow<FlowMeterRow>;
+
+/// A row about one end, whatever was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct NetworkRow {
+pub struct SingleRow<M> {
     /// Start of the second or minute, since 1970 UTC.
     pub time_s: u32,
     /// Low byte of the sender's table id.
@@ -127,12 +133,35 @@ pub struct NetworkRow {
     /// 0 packets, 1 flow export, 3 eBPF, 4 OpenTelemetry.
     pub signal_source: u16,
     /// The measured values.
-    pub meter: FlowMeterRow,
+    pub meter: M,
 }
 
-/// A row of `flow_metrics.network_map.1s` or `.1m`: what passed between two ends.
+impl<M> SingleRow<M> {
+    /// The same row with another meter.
+    #[must_use]
+    #[inline]
+    pub fn with_meter<N>(&self, meter: N) -> SingleRow<N> {
+        SingleRow {
+            time_s: self.time_s,
+            table_id: self.table_id,
+            is_ipv4: self.is_ipv4,
+            end: self.end,
+            role: self.role,
+            is_key_service: self.is_key_service,
+            protocol: self.protocol,
+            server_port: self.server_port,
+            agent_id: self.agent_id,
+            team_id: self.team_id,
+            capture_network_type_id: self.capture_network_type_id,
+            signal_source: self.signal_source,
+            meter,
+        }
+    }
+}
+
+/// A row about two ends, whatever was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct NetworkMapRow {
+pub struct EdgeRow<M> {
     /// Start of the second or minute, since 1970 UTC.
     pub time_s: u32,
     /// Low byte of the sender's table id.
@@ -166,5 +195,32 @@ pub struct NetworkMapRow {
     /// 0 none, 2 VIP, 4 RTOA, 6 TOA (bits 36-39 of `tap_port`).
     pub nat_source: u8,
     /// The measured values.
-    pub meter: FlowMeterRow,
+    pub meter: M,
+}
+
+impl<M> EdgeRow<M> {
+    /// The same row with another meter.
+    #[must_use]
+    #[inline]
+    pub fn with_meter<N>(&self, meter: N) -> EdgeRow<N> {
+        EdgeRow {
+            time_s: self.time_s,
+            table_id: self.table_id,
+            is_ipv4: self.is_ipv4,
+            client: self.client,
+            server: self.server,
+            protocol: self.protocol,
+            server_port: self.server_port,
+            agent_id: self.agent_id,
+            team_id: self.team_id,
+            capture_network_type_id: self.capture_network_type_id,
+            signal_source: self.signal_source,
+            observation_point: self.observation_point,
+            capture_nic_type: self.capture_nic_type,
+            capture_nic: self.capture_nic,
+            tunnel_type: self.tunnel_type,
+            nat_source: self.nat_source,
+            meter,
+        }
+    }
 }

@@ -4,11 +4,17 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+mod application;
 mod flow_log;
 mod flow_metrics;
+mod l7_flow_log;
 
+pub use application::{AppMeterRow, ApplicationMapRow, ApplicationRow, ServiceMeterRow};
 pub use flow_log::{FlowEndRow, L4FlowLogRow};
-pub use flow_metrics::{FlowMeterRow, NetworkMapRow, NetworkRow};
+pub use flow_metrics::{EdgeRow, FlowMeterRow, NetworkMapRow, NetworkRow, SingleRow};
+pub use l7_flow_log::{
+    L7FlowLogRow, ProcessRow, RequestLists, RequestProcess, RequestTexts, RequestValues,
+};
 
 /// Where on the path between client and server a row was observed: the wire's `tap_side`.
 /// Bits 0-2 are the direction (1 client, 2 server, 4 local), bits 3-5 the kind of observer

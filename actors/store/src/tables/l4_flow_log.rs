@@ -2,7 +2,10 @@
 
 use std::slice::IterMut;
 
-use super::ends::{EndColumns, TagColumns};
+use super::{
+    ends::{EndColumns, TagColumns},
+    second,
+};
 use crate::{
     column::Column,
     rows::{FlowEndRow, L4FlowLogRow},
@@ -127,11 +130,6 @@ columns! {
     }
 }
 
-/// Whole seconds of a time in microseconds; times outside of `DateTime` stop at its ends.
-fn second(us: i64) -> u32 {
-    u32::try_from(us.max(0) / 1_000_000).unwrap_or(u32::MAX)
-}
-
 /// Columns of `l4_flow_log`.
 #[derive(Debug)]
 pub struct L4FlowLog;
@@ -157,17 +155,5 @@ impl Schema for L4FlowLog {
         EndColumns::fill(&row.server.end, columns);
         FlowEndColumns::fill(&row.server, columns);
         FlowMetricColumns::fill(row, columns);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::second;
-
-    #[test]
-    fn a_time_that_no_datetime_holds_stops_at_its_ends() {
-        assert_eq!(second(-1), 0);
-        assert_eq!(second(1_999_999), 1);
-        assert_eq!(second(i64::MAX), u32::MAX);
     }
 }

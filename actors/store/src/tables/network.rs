@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     column::Column,
-    rows::NetworkRow,
+    rows::{NetworkRow, SingleRow},
     schema::{Group, Schema, columns},
 };
 
 columns! {
     /// When, who saw it, and which service.
-    HeadColumns for NetworkRow as row {
+    HeadColumns<M> for SingleRow<M> as row {
         time: DateTime = row.time_s;
         _tid: UInt8 = row.table_id;
         is_ipv4: UInt8 = row.is_ipv4.into();

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     column::Column,
-    rows::NetworkMapRow,
+    rows::{EdgeRow, NetworkMapRow},
     schema::{Group, Schema, columns},
 };
 
 columns! {
     /// When, where on the path, who saw it, and which service.
-    HeadColumns for NetworkMapRow as row {
+    HeadColumns<M> for EdgeRow<M> as row {
         time: DateTime = row.time_s;
         _tid: UInt8 = row.table_id;
         is_ipv4: UInt8 = row.is_ipv4.into();
