@@ -1,5 +1,4 @@
 //! One module a protocol; each gives a `PROTOCOL`.
-mod kafka;
 mod amqp;
 mod brpc;
 mod dns;
@@ -9,6 +8,7 @@ mod hessian;
 mod http1;
 mod http2;
 mod json;
+mod kafka;
 mod mqtt;
 mod mysql;
 mod nats;
@@ -26,7 +26,6 @@ mod zmtp;
 use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
-pub static PROTOCOLS: &[&Protocol] = &[&kafka::PROTOCOL, &redis::PROTOCOL];
 pub static PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL,
     &http1::PROTOCOL,
@@ -34,6 +33,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::PROTOCOL,
     &sofarpc::PROTOCOL,
     &mysql::PROTOCOL,
+    &kafka::PROTOCOL,
     &redis::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
