@@ -8,6 +8,7 @@ mod hessian;
 mod http1;
 mod http2;
 mod json;
+mod kafka;
 mod mqtt;
 mod mysql;
 mod nats;
@@ -32,6 +33,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::PROTOCOL,
     &sofarpc::PROTOCOL,
     &mysql::PROTOCOL,
+    &kafka::PROTOCOL,
     &redis::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
