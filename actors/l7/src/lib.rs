@@ -16,6 +16,7 @@ mod search;
 mod sequencer;
 mod sessions;
 mod settings;
+mod sql;
 mod stream;
 mod talk;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Dubbo: the protocol of `dubbo://`, by Apache Dubbo's own document (a header of 16 bytes, then a body in one of many
 //! serializations).
 mod body;
-mod hessian;
 mod packed;
 #[cfg(test)]
 mod tests;

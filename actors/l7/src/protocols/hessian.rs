@@ -36,6 +36,16 @@ impl<'a> Hessian<'a> {
         self.r.rest().first().copied()
     }
 
+    /// The next byte, whatever it is of.
+    pub(super) fn tag(&mut self) -> Option<u8> {
+        self.r.u8()
+    }
+
+    /// So many bytes.
+    pub(super) fn bytes(&mut self, n: usize) -> Option<&'a [u8]> {
+        self.r.take(n)
+    }
+
     /// A string, which may come in chunks.
     pub(super) fn text(&mut self) -> Option<Text<'a>> {
         let mut whole: Option<Vec<u8>> = None;
@@ -230,7 +240,8 @@ impl<'a> Hessian<'a> {
         self.text().map(drop)
     }
 
-    fn length(&mut self) -> Option<usize> {
+    /// An integer that counts something.
+    pub(super) fn length(&mut self) -> Option<usize> {
         usize::try_from(self.int()?).ok()
     }
 
