@@ -1,6 +1,6 @@
 //! One module a protocol; each gives a `PROTOCOL`.
-mod brpc;
 mod amqp;
+mod brpc;
 mod dns;
 mod dubbo;
 mod hessian;
@@ -22,18 +22,14 @@ use crate::Protocol;
 
 /// Every protocol, in the order in which they are asked whether a conversation is theirs.
 pub static PROTOCOLS: &[&Protocol] = &[
-    &sofarpc::PROTOCOL,
-    &dubbo::PROTOCOL,
-    &brpc::PROTOCOL,
-    &tars::PROTOCOL,
-    &rocketmq::PROTOCOL,
-    &someip::PROTOCOL,
     &http1::PROTOCOL,
     &http2::PROTOCOL,
     &dns::PROTOCOL,
     &sofarpc::PROTOCOL,
     &redis::PROTOCOL,
     &dubbo::PROTOCOL,
+    &brpc::PROTOCOL,
+    &tars::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
     &nats::PROTOCOL,
@@ -41,4 +37,5 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &zmtp::PROTOCOL,
     &rocketmq::PROTOCOL,
     &openwire::PROTOCOL,
+    &someip::PROTOCOL,
 ];
