@@ -6,6 +6,7 @@ mod http1;
 mod json;
 mod mqtt;
 mod mysql;
+mod postgresql;
 mod pulsar;
 mod zmtp;
 
@@ -16,6 +17,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &mysql::PROTOCOL,
+    &postgresql::PROTOCOL,
     &dubbo::PROTOCOL,
     &mqtt::PROTOCOL,
     &amqp::PROTOCOL,
