@@ -171,6 +171,8 @@ pub struct FlowMetrics {
     pub second_metrics: bool,
     /// Groups of flows in one window; flows of further groups are dropped from metrics, counted as `cardinality`.
     pub window_limit: u32,
+    /// The same for requests, whose groups differ by what is asked of, too.
+    pub l7_window_limit: u32,
 }
 
 impl Default for FlowMetrics {
@@ -179,6 +181,7 @@ impl Default for FlowMetrics {
             enabled: true,
             second_metrics: true,
             window_limit: 1_000_000,
+            l7_window_limit: 200_000,
         }
     }
 }

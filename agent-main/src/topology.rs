@@ -3,13 +3,14 @@ use crate::config::{AgentConfig, AgentKind};
 use agent::{
     AppProtoBatch, AppProtoLogsParser, Batch, Collector, CollectorConfig, Counters, Dispatcher,
     DispatcherConfig, FlowAggr, FlowAggrConfig, FlowBatch, FlowGenerator, FlowGeneratorConfig,
-    FlowOut, FrameSink, FrameSinkConfig, OptionalOutlet, PacketBatch, PacketSource,
-    QuadrupleGenerator, QuadrupleOut, SenderIds, StatsdClient, SubQuadGen, SubQuadGenConfig,
-    Throttler, ThrottlerConfig, UniformSender, UniformSenderConfig,
+    FlowOut, FrameSink, FrameSinkConfig, L7Collector, L7QuadrupleOut, L7SubQuadGen,
+    L7SubQuadGenConfig, OptionalOutlet, PacketBatch, PacketSource, QuadrupleGenerator,
+    QuadrupleOut, SenderIds, StatsdClient, SubQuadGen, SubQuadGenConfig, Throttler,
+    ThrottlerConfig, UniformSender, UniformSenderConfig,
 };
 use flow::{FlowMapConfig, HostKind, PerfTrace, Report, ServerPorts, Timeouts};
 use l7::Limits;
-use messages::{AppProtoLogsData, Document, Interval, TaggedFlow};
+use messages::{AppDocument, AppProtoLogsData, Document, Interval, TaggedFlow};
 use settings::Span;
 use stage::{Outlet, Policy, Port, Wiring, block, drop_oldest};
 use std::net::SocketAddr;
@@ -32,8 +33,10 @@ const STATISTICS_TICK: Duration = Duration::from_secs(2);
 
 /// The mailboxes at the end of the line.
 pub struct Ends {
-    /// Takes metric documents, if any are made.
+    /// Takes metric documents about traffic, if any are made.
     pub metrics: Option<Port<Batch<Document>>>,
+    /// Takes metric documents about requests, if any are made.
+    pub l7_metrics: Option<Port<Batch<AppDocument>>>,
     /// Takes L4 flow logs.
     pub l4_flow_log: Port<Batch<TaggedFlow>>,
     /// Takes request logs, if requests are read.
@@ -129,6 +132,14 @@ pub fn agent<S: PacketSource>(
         })
     });
 
+    // ... FlowGenerators -L7Stats-> queue -> QuadrupleGenerator of requests -> both SubQuadGens
+    let stats = ends.l7_metrics.as_ref().map(|to| {
+        let out = l7_sub_quad_gens(w, c, to);
+        w.stage("quadruple_generator.l7", QUEUE, None, out, move || {
+            QuadrupleGenerator::<L7QuadrupleOut>::new(queues)
+        })
+    });
+
     // ... FlowGenerators -MetaAppProto-> queue -> AppProtoLogsParser
     let protos = ends.l7_flow_log.as_ref().map(|to| {
         let parser = app_proto_logs_parser(w, c, mode, queues, to);
@@ -146,7 +157,7 @@ pub fn agent<S: PacketSource>(
         flow_aggr: Outlet::new(&flow_aggr, reports(c)),
     };
     let quadruple_generator = w.stage("quadruple_generator", QUEUE, None, out, move || {
-        QuadrupleGenerator::new(queues)
+        QuadrupleGenerator::<QuadrupleOut>::new(queues)
     });
     let flows = match taps.tagged_flow {
         Some(tap) => tap(w, quadruple_generator),
@@ -171,7 +182,7 @@ pub fn agent<S: PacketSource>(
             flows: Outlet::new(&flows, reports(c)),
             trace: OptionalOutlet::from(taps.trace.as_ref().map(|p| Outlet::new(p, "PerfTrace"))),
             protos: OptionalOutlet::from(protos.as_ref().map(|p| Outlet::new(p, "MetaAppProto"))),
-            stats: OptionalOutlet::none(),
+            stats: OptionalOutlet::from(stats.as_ref().map(|p| Outlet::new(p, "L7Stats"))),
         };
         w.arbiter(&arbiter("flow_generator", queue, queues));
         let config = FlowGeneratorConfig {
@@ -304,6 +315,43 @@ fn sub_quad_gens(
     )
 }
 
+/// The same for requests.
+fn l7_sub_quad_gens(
+    w: &mut Wiring,
+    c: &AgentConfig,
+    metrics: &Port<Batch<AppDocument>>,
+) -> L7QuadrupleOut {
+    w.arbiter("l7_metrics");
+    let max_groups = c.flow_metrics.l7_window_limit as usize;
+
+    // ... SubQuadGen -AccumulatedApp-> queue -> Collector -Metrics(Document)-> queue -> UniformSender
+    let line = |w: &mut Wiring, interval: Interval| {
+        let name = interval.name();
+        let out = Outlet::new(metrics, "Metrics(Document)");
+        let collector = format!("collector.l7.{name}");
+        let collector = w.stage(&collector, QUEUE, None, out, move || {
+            L7Collector::new(max_groups)
+        });
+        let label = match interval {
+            Interval::Second => "AccumulatedApp (1s)",
+            Interval::Minute => "AccumulatedApp (1m)",
+        };
+        let out = Outlet::new(&collector, label);
+        let config = L7SubQuadGenConfig {
+            interval,
+            max_groups,
+        };
+        let sub = format!("sub_quad_gen.l7.{name}");
+        let sub = w.stage(&sub, QUEUE, None, out, move || L7SubQuadGen::new(config));
+        Outlet::new(&sub, "L7Stats")
+    };
+    let second = c.flow_metrics.second_metrics;
+    L7QuadrupleOut {
+        second: OptionalOutlet::from(second.then(|| line(w, Interval::Second))),
+        minute: line(w, Interval::Minute),
+    }
+}
+
 fn flow_map(c: &AgentConfig, mode: Mode) -> FlowMapConfig {
     let seconds = |s: Span| u32::try_from(s.duration().as_secs()).unwrap_or(u32::MAX);
     let others = seconds(c.flow.others_timeout);
@@ -386,6 +434,16 @@ pub fn senders(w: &mut Wiring, c: &AgentConfig, server: SocketAddr, wait: bool) 
         sink,
         move || UniformSender::<TaggedFlow, FrameSink>::new(logs),
     );
+    let l7_metrics = (c.flow_metrics.enabled && c.l7.enabled).then(|| {
+        let sink = frame_sink(w, c, server, "flow_metrics.receiver");
+        w.stage(
+            "uniform_sender.l7_metrics",
+            queue,
+            Some(SENDER_TICK),
+            sink,
+            move || UniformSender::<AppDocument, FrameSink>::new(config),
+        )
+    });
     let requests = UniformSenderConfig {
         zstd: c.flow_log.compress_l7,
         ..config
@@ -402,6 +460,7 @@ pub fn senders(w: &mut Wiring, c: &AgentConfig, server: SocketAddr, wait: bool) 
     });
     Ends {
         metrics,
+        l7_metrics,
         l4_flow_log,
         l7_flow_log,
     }

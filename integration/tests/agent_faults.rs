@@ -46,6 +46,8 @@ fn run(queues: u32, fault: Option<(&str, Call)>) -> (Vec<StageSnapshot>, Duratio
             l4_flow_log: w.stage("end.l4_flow_log", block(64), None, NoOutlet, || {
                 End::<TaggedFlow>(Default::default())
             }),
+            l7_metrics: None,
+            l7_flow_log: None,
         };
         topology::agent(
             &mut w,

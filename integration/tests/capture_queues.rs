@@ -196,6 +196,8 @@ fn live_queues_without_packets_hold_nobody_up() {
             l4_flow_log: w.stage("end.l4_flow_log", block(64), None, NoOutlet, move || {
                 End::<TaggedFlow>(logs.clone(), Default::default())
             }),
+            l7_metrics: None,
+            l7_flow_log: None,
         };
         let (c, mode, began) = (AgentConfig::default(), Mode { live: true }, Instant::now());
         topology::agent(&mut w, &c, mode, 4, &ends, Taps::default(), move |queue| {

@@ -6,6 +6,7 @@
 
 mod accumulated_flow;
 mod address;
+mod app_document;
 mod app_proto;
 mod close_type;
 mod document;
@@ -23,6 +24,7 @@ mod tunnel;
 
 pub use accumulated_flow::{AccumulatedFlow, QuadrupleKey};
 pub use address::{Ip, Mac};
+pub use app_document::{AccumulatedApp, AppDocument, AppKey, AppTag};
 pub use app_proto::{AppFlow, AppProtoLogsData, MetaAppProto};
 pub use close_type::CloseType;
 pub use document::{Document, DocumentTag, Interval, code};

@@ -54,6 +54,15 @@ impl ObservationPoint {
         }
     }
 
+    /// The same place where client and server change their roles.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self.0 & 7 {
+            1 | 2 => Self(self.0 ^ 3),
+            _ => self,
+        }
+    }
+
     /// The name in the tables: `c`, `s`, `local`, `c-nd`, ...; numbers that name none are `rest`.
     #[must_use]
     pub const fn name(self) -> &'static str {

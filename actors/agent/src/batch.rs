@@ -1,5 +1,8 @@
 use crate::{Batch, Pool};
-use messages::{AccumulatedFlow, Interval, L7Stats, MetaAppProto, MetaPacket, TaggedFlow, Tunnel};
+use messages::{
+    AccumulatedApp, AccumulatedFlow, Interval, L7Stats, MetaAppProto, MetaPacket, TaggedFlow,
+    Tunnel,
+};
 use stage::Mail;
 use std::sync::Arc;
 
@@ -73,6 +76,28 @@ pub struct AccumulatedBatch {
 }
 
 impl Mail for AccumulatedBatch {
+    fn items(&self) -> u64 {
+        self.flows.items()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.flows.bytes()
+    }
+}
+
+/// Requests of a window: L7SubQuadGen to L7Collector. A window comes in one or more batches, one after the other.
+pub struct AccumulatedAppBatch {
+    /// Start of the window, s since the epoch.
+    pub time_s: u32,
+    /// Length of the window.
+    pub interval: Interval,
+    /// Its groups; each is in one batch of the window only.
+    pub flows: Batch<AccumulatedApp>,
+    /// The last batch of its window.
+    pub complete: bool,
+}
+
+impl Mail for AccumulatedAppBatch {
     fn items(&self) -> u64 {
         self.flows.items()
     }
@@ -181,3 +206,56 @@ impl<T> Chunks<T> {
         self.current.len()
     }
 }
+
+/// A batch of a capture queue that QuadrupleGenerator passes on.
+pub trait QueueBatch: Mail + Clone {
+    /// What its items are called.
+    const ITEMS: &'static str;
+
+    /// The capture queue.
+    fn queue(&self) -> u32;
+
+    /// No later batch of the queue is about a second that ended before this, ns since the epoch.
+    fn watermark_ns(&self) -> u64;
+
+    /// The same batch with the word of all queues.
+    #[must_use]
+    fn at(self, watermark_ns: u64) -> Self;
+
+    /// The latest second that it is about, s since the epoch; 0 = about none.
+    fn latest_s(&self) -> u64;
+}
+
+macro_rules! queue_batch {
+    ($batch:ty, $items:ident, $item:literal, $time:ident) => {
+        impl QueueBatch for $batch {
+            const ITEMS: &'static str = $item;
+
+            fn queue(&self) -> u32 {
+                self.queue
+            }
+
+            fn watermark_ns(&self) -> u64 {
+                self.watermark_ns
+            }
+
+            fn at(self, watermark_ns: u64) -> Self {
+                Self {
+                    watermark_ns,
+                    ..self
+                }
+            }
+
+            fn latest_s(&self) -> u64 {
+                self.$items
+                    .iter()
+                    .map(|i| i.$time)
+                    .max()
+                    .map_or(0, u64::from)
+            }
+        }
+    };
+}
+
+queue_batch!(FlowBatch, flows, "TaggedFlow", stat_time_s);
+queue_batch!(L7StatsBatch, stats, "L7Stats", time_s);

@@ -4,7 +4,7 @@ use crate::{AccumulatedBatch, Batch, Pool};
 use ahash::RandomState;
 use messages::{
     AccumulatedFlow, Direction, Document, DocumentTag, Interval, Ip, Mac, ObservationPoint,
-    SideType, code,
+    QuadrupleKey, SideType, SignalSource, code,
 };
 use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 use std::hash::{BuildHasher, Hasher};
@@ -103,7 +103,9 @@ impl Stage for Collector {
             if let Some(full) = self.edges.push(edge(q, msg.time_s, msg.interval)) {
                 out.emit(full);
             }
-            let Some(tag) = single_tag(q) else { continue };
+            let Some(tag) = observed_end_of(&q.key, q.mac, q.signal_source) else {
+                continue;
+            };
             let from_server = tag.observation_point != ObservationPoint::CLIENT;
             let meter = if from_server {
                 q.meter.reversed()
@@ -152,35 +154,43 @@ impl Stage for Collector {
 
 /// The document about both ends.
 fn edge(q: &AccumulatedFlow, time_s: u32, interval: Interval) -> Document {
-    let mut tag = DocumentTag {
-        code: code::EDGE_L4,
-        ip: q.key.ip,
-        mac: [Mac::default(); 2],
-        tap_port: q.key.tap_port,
-        server_port: q.key.server_port,
-        observation_point: q.key.observation_point,
-        tap_type: q.key.tap_type,
-        protocol: q.key.protocol,
-        is_ipv6: q.key.is_ipv6,
-        signal_source: q.signal_source,
-    };
-    if is_local(q.key.observation_point) {
-        tag.code |= code::MAC_PATH;
-        tag.mac = q.mac;
-    }
     Document {
         time_s,
         interval,
-        tag,
+        tag: ends_of(&q.key, q.mac, q.signal_source),
         meter: q.meter,
     }
+}
+
+/// What the document about both ends is about.
+pub(crate) fn ends_of(k: &QuadrupleKey, mac: [Mac; 2], signal_source: SignalSource) -> DocumentTag {
+    let mut tag = DocumentTag {
+        code: code::EDGE_L4,
+        ip: k.ip,
+        mac: [Mac::default(); 2],
+        tap_port: k.tap_port,
+        server_port: k.server_port,
+        observation_point: k.observation_point,
+        tap_type: k.tap_type,
+        protocol: k.protocol,
+        is_ipv6: k.is_ipv6,
+        signal_source,
+    };
+    if is_local(k.observation_point) {
+        tag.code |= code::MAC_PATH;
+        tag.mac = mac;
+    }
+    tag
 }
 
 /// What the document about the observed end is about; `None` where neither end is observed at its own interface.
 ///
 /// Where both are, one document stands for both: that about the server.
-fn single_tag(q: &AccumulatedFlow) -> Option<DocumentTag> {
-    let k = &q.key;
+pub(crate) fn observed_end_of(
+    k: &QuadrupleKey,
+    mac: [Mac; 2],
+    signal_source: SignalSource,
+) -> Option<DocumentTag> {
     let (end, server_port) = match plain_direction(k.observation_point)? {
         Direction::Client => (0, 0),
         Direction::Server | Direction::Local => (1, k.server_port),
@@ -195,11 +205,11 @@ fn single_tag(q: &AccumulatedFlow) -> Option<DocumentTag> {
         tap_type: k.tap_type,
         protocol: k.protocol,
         is_ipv6: k.is_ipv6,
-        signal_source: q.signal_source,
+        signal_source,
     };
     if is_local(k.observation_point) {
         tag.code |= code::MAC;
-        tag.mac = [*q.mac.get(end)?, Mac::default()];
+        tag.mac = [*mac.get(end)?, Mac::default()];
     }
     Some(tag)
 }

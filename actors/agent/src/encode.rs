@@ -1,8 +1,8 @@
 use crate::wire::{bytes, message, uint, varint};
 use messages::frame::MessageType;
 use messages::{
-    Document, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf, L7Perf, Latency, TaggedFlow,
-    Tunnel, code, eth_type, protocol,
+    AppDocument, Document, DocumentTag, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf,
+    L7Perf, Latency, TaggedFlow, Tunnel, code, eth_type, protocol,
 };
 use proto::Message;
 use proto::stats::Stats;
@@ -27,22 +27,14 @@ impl Encode for Document {
     fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
         uint(buf, 1, self.time_s.into());
         message(buf, 2, |b| {
-            message(b, 1, |b| mini_field(self, agent_id, b));
+            message(b, 1, |b| mini_field(&self.tag, agent_id, b));
             uint(b, 2, self.tag.code);
         });
         message(buf, 3, |b| {
             uint(b, 1, FLOW_METER);
             message(b, 2, |b| flow_meter(&self.meter, b));
         });
-        uint(
-            buf,
-            4,
-            if self.interval == Interval::Second {
-                PER_SECOND
-            } else {
-                0
-            },
-        );
+        uint(buf, 4, flags(self.interval));
     }
 }
 
@@ -54,8 +46,58 @@ fn ip(buf: &mut Vec<u8>, field: u32, ip: Ip, is_ipv6: bool) {
     }
 }
 
-fn mini_field(d: &Document, agent_id: u16, b: &mut Vec<u8>) {
-    let t = &d.tag;
+/// `meter_id` of documents about requests.
+const APP_METER: u64 = 5;
+
+impl Encode for AppDocument {
+    const TYPE: MessageType = MessageType::Metrics;
+
+    fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
+        uint(buf, 1, self.time_s.into());
+        message(buf, 2, |b| {
+            message(b, 1, |b| {
+                mini_field(&self.tag.ends, agent_id, b);
+                uint(b, 17, self.tag.protocol as u64);
+                bytes(b, 25, self.tag.endpoint.as_bytes());
+            });
+            uint(b, 2, self.tag.ends.code);
+        });
+        message(buf, 3, |b| {
+            uint(b, 1, APP_METER);
+            message(b, 4, |b| app_meter(self, b));
+        });
+        uint(buf, 4, flags(self.interval));
+    }
+}
+
+fn app_meter(d: &AppDocument, b: &mut Vec<u8>) {
+    let m = &d.meter;
+    message(b, 1, |b| {
+        uint(b, 1, m.request.into());
+        uint(b, 2, m.response.into());
+        uint(b, 3, d.direction_score.into());
+    });
+    message(b, 2, |b| {
+        uint(b, 1, m.rrt.max.into());
+        uint(b, 2, m.rrt.sum);
+        uint(b, 3, m.rrt.count.into());
+    });
+    message(b, 3, |b| {
+        uint(b, 1, m.client_error.into());
+        uint(b, 2, m.server_error.into());
+        uint(b, 3, m.timeout.into());
+    });
+}
+
+fn flags(interval: Interval) -> u64 {
+    if interval == Interval::Second {
+        PER_SECOND
+    } else {
+        0
+    }
+}
+
+fn mini_field(t: &DocumentTag, agent_id: u16, b: &mut Vec<u8>) {
     let is_edge = t.is_edge();
     ip(b, 1, t.ip[0], t.is_ipv6);
     if is_edge {

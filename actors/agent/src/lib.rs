@@ -18,7 +18,9 @@ mod flow_slab;
 mod frame_builder;
 mod frame_sink;
 mod host_ends;
+mod l7_collector;
 mod l7_flows;
+mod l7_sub_quad_gen;
 #[cfg(test)]
 mod line;
 mod optional_outlet;
@@ -44,7 +46,8 @@ mod wire;
 
 pub use app_proto_logs_parser::AppProtoLogsParser;
 pub use batch::{
-    AccumulatedBatch, AppProtoBatch, FlowBatch, FlowLogBatch, L7StatsBatch, LogBatch, PacketBatch,
+    AccumulatedAppBatch, AccumulatedBatch, AppProtoBatch, FlowBatch, FlowLogBatch, L7StatsBatch,
+    LogBatch, PacketBatch, QueueBatch,
 };
 pub use collector::{Collector, CollectorConfig};
 pub use dispatcher::{Dispatcher, DispatcherConfig};
@@ -55,10 +58,12 @@ pub use flow_generator::{FlowGenerator, FlowGeneratorConfig, FlowOut};
 pub use frame_builder::{Frame, SenderIds};
 pub use frame_sink::{FrameSink, FrameSinkConfig};
 pub use host_ends::HostEnds;
+pub use l7_collector::L7Collector;
+pub use l7_sub_quad_gen::{L7SubQuadGen, L7SubQuadGenConfig};
 pub use optional_outlet::OptionalOutlet;
 pub use packet_source::{PacketSource, Polled};
 pub use pool::{Batch, Pool};
-pub use quadruple_generator::{QuadrupleGenerator, QuadrupleOut};
+pub use quadruple_generator::{L7QuadrupleOut, Passage, QuadrupleGenerator, QuadrupleOut};
 pub use queued_file::{QueuedFile, QueuedFileSource};
 pub use ring_source::RingSource;
 pub use rings::{CapturedInterface, RefusedInterface, Rings, RingsConfig, RingsStatus};

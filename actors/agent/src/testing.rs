@@ -225,6 +225,7 @@ prop_compose! {
             duration_ns: times[2],
             stat_time_s: n[0],
             perf,
+            l7: None,
             eth_type: small[0],
             vlan: small[1] & 0xfff,
             close_type: CLOSE_TYPES[close],

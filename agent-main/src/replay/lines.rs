@@ -4,7 +4,9 @@ mod tunnel;
 
 use flow::PerfTrace;
 pub(crate) use l7::{l7_flow_log, l7_message};
-use messages::{Document, FlowMeter, L4Perf, Latency, TaggedFlow, protocol};
+use messages::{
+    AppDocument, Document, DocumentTag, FlowMeter, L4Perf, Latency, TaggedFlow, protocol,
+};
 use serde_json::{Map, Value};
 pub(crate) use tunnel::tunnel;
 
@@ -154,7 +156,39 @@ pub(crate) fn document(pcap: &str, d: &Document, agent_id: u16) -> Line {
     l.put("time_s", d.time_s);
     l.put("interval", d.interval.name());
     l.put("table", d.table());
-    let t = &d.tag;
+    tag(&mut l, &d.tag, agent_id);
+    meter(&mut l, &d.meter);
+    l
+}
+
+/// The same about requests.
+pub(crate) fn l7_document(pcap: &str, d: &AppDocument, agent_id: u16) -> Line {
+    let mut l = Line::new("document", pcap);
+    l.put("time_s", d.time_s);
+    l.put("interval", d.interval.name());
+    l.put("table", d.table());
+    tag(&mut l, &d.tag.ends, agent_id);
+    l.put("l7_protocol", d.tag.protocol as u8);
+    l.put("endpoint", d.tag.endpoint.as_ref());
+    let m = &d.meter;
+    l.put("request", m.request);
+    l.put("response", m.response);
+    l.put("direction_score", d.direction_score);
+    l.put("rrt_max", m.rrt.max);
+    l.put("rrt_sum", m.rrt.sum);
+    l.put("rrt_count", m.rrt.count);
+    l.put("client_error", m.client_error);
+    l.put("server_error", m.server_error);
+    l.put("timeout", m.timeout);
+    l.put(
+        "error",
+        u64::from(m.client_error) + u64::from(m.server_error),
+    );
+    l
+}
+
+/// Whom a document is about.
+fn tag(l: &mut Line, t: &DocumentTag, agent_id: u16) {
     let text = |i: usize| t.ip.get(i).map(|ip| ip.to_addr(t.is_ipv6).to_string());
     if t.is_edge() {
         l.put("ip_0", text(0));
@@ -174,8 +208,6 @@ pub(crate) fn document(pcap: &str, d: &Document, agent_id: u16) -> Line {
     l.put("agent_id", agent_id);
     l.put("capture_network_type_id", t.tap_type.0);
     l.put("signal_source", t.signal_source as u8);
-    meter(&mut l, &d.meter);
-    l
 }
 
 /// The `role` column: 0 client, 1 server, 2 local, 3 rest.
@@ -207,6 +239,15 @@ fn meter(l: &mut Line, m: &FlowMeter) {
         ("syn_count", u64::from(m.syn)),
         ("synack_count", u64::from(m.synack)),
         ("direction_score", u64::from(m.direction_score)),
+        ("l7_request", u64::from(m.l7_request)),
+        ("l7_response", u64::from(m.l7_response)),
+        ("l7_client_error", u64::from(m.l7_client_error)),
+        ("l7_server_error", u64::from(m.l7_server_error)),
+        (
+            "l7_error",
+            u64::from(m.l7_client_error) + u64::from(m.l7_server_error),
+        ),
+        ("l7_timeout", u64::from(m.l7_timeout)),
         ("retrans_syn", u64::from(m.retrans_syn)),
         ("retrans_synack", u64::from(m.retrans_synack)),
         ("client_rst_flow", m.client_rst_flow),
@@ -231,6 +272,7 @@ fn meter(l: &mut Line, m: &FlowMeter) {
         ("rtt_server", &m.rtt_server),
         ("srt", &m.srt),
         ("art", &m.art),
+        ("rrt", &m.rrt),
         ("cit", &m.cit),
     ] {
         l.put(&format!("{key}_sum"), v.sum);

@@ -13,7 +13,7 @@ use agent::{
 };
 use capture::{CaptureFile, FileError, RawPacket};
 use flow::PerfTrace;
-use messages::{AppProtoLogsData, Document, MetaAppProto, TaggedFlow};
+use messages::{AppDocument, AppProtoLogsData, Document, MetaAppProto, TaggedFlow};
 use stage::{Clock, Outlet, Pipeline, StageError, Supervision, Verdict, Wiring, block};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,6 +52,7 @@ pub(crate) struct Replayed {
     traces: Vec<PerfTrace>,
     tunnels: Vec<Opened>,
     documents: Vec<Document>,
+    l7_documents: Vec<AppDocument>,
     l7_messages: Vec<MetaAppProto>,
     l7_flow_logs: Vec<AppProtoLogsData>,
 }
@@ -81,6 +82,11 @@ impl Replayed {
                 .documents
                 .iter()
                 .map(|d| lines::document(name, d, self.agent_id))
+                .chain(
+                    self.l7_documents
+                        .iter()
+                        .map(|d| lines::l7_document(name, d, self.agent_id)),
+                )
                 .collect(),
             Kind::L7Message => self
                 .l7_messages
@@ -127,6 +133,7 @@ async fn run(
         traces: wants(&[Kind::TcpPerf, Kind::UdpPerf]).then(Kept::default),
         tunnels: wants(&[Kind::Tunnel]).then(Kept::default),
         documents: wants(&[Kind::Document]).then(Kept::default),
+        l7_documents: wants(&[Kind::Document]).then(Kept::default),
         l7_messages: wants(&[Kind::L7Message]).then(Kept::default),
         l7_flow_logs: wants(&[Kind::L7FlowLog]).then(Kept::default),
         tally: Tally::default(),
@@ -196,6 +203,7 @@ struct Wanted {
     traces: Option<Kept<PerfTrace>>,
     tunnels: Option<Kept<Opened>>,
     documents: Option<Kept<Document>>,
+    l7_documents: Option<Kept<AppDocument>>,
     l7_messages: Option<Kept<MetaAppProto>>,
     l7_flow_logs: Option<Kept<AppProtoLogsData>>,
     tally: Tally,
@@ -218,6 +226,7 @@ impl Wanted {
             traces: take(self.traces),
             tunnels: take(self.tunnels),
             documents: take(self.documents),
+            l7_documents: take(self.l7_documents),
             l7_messages: take(self.l7_messages),
             l7_flow_logs: take(self.l7_flow_logs),
         };
@@ -226,6 +235,8 @@ impl Wanted {
         // Both collectors feed one mailbox: the order between them is no one's.
         r.documents
             .sort_by_key(|d| (d.time_s, d.interval, d.tag.is_edge()));
+        r.l7_documents
+            .sort_by_key(|d| (d.time_s, d.interval, d.tag.ends.is_edge()));
         if queues > 1 {
             // Nor is that between queues.
             r.tagged_flows.sort_by_cached_key(order::of_report);
@@ -275,6 +286,21 @@ fn printers(w: &mut Wiring, c: &AgentConfig, kept: &Wanted, senders: Option<&End
             },
         )
     });
+    let to_sender = senders.and_then(|s| s.l7_metrics.as_ref());
+    let to_sender = to_sender.map(|p| Outlet::new(p, "Metrics(Document)"));
+    let (k, tally) = (kept.l7_documents.clone(), kept.tally.clone());
+    let l7_metrics = (c.flow_metrics.enabled && c.l7.enabled).then(|| {
+        w.stage(
+            "replay.l7_document",
+            block(QUEUE),
+            None,
+            to_sender.into(),
+            move || {
+                let tally = tally.clone();
+                Collect::new(k.clone(), Arc::new(move |_: &AppDocument| tally.document()))
+            },
+        )
+    });
     let to_sender = senders.and_then(|s| s.l7_flow_log.as_ref());
     let to_sender = to_sender.map(|p| Outlet::new(p, "L7FlowLog(AppProtoLogsData)"));
     let (k, tally) = (kept.l7_flow_logs.clone(), kept.tally.clone());
@@ -295,6 +321,7 @@ fn printers(w: &mut Wiring, c: &AgentConfig, kept: &Wanted, senders: Option<&End
     });
     Ends {
         metrics,
+        l7_metrics,
         l4_flow_log,
         l7_flow_log,
     }

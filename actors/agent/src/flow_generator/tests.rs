@@ -18,6 +18,8 @@ impl Bench {
         let out = FlowOut {
             flows,
             trace: OptionalOutlet::to(trace),
+            protos: OptionalOutlet::none(),
+            stats: OptionalOutlet::none(),
         };
         Self {
             stage: FlowGenerator::new(config),
@@ -65,6 +67,7 @@ fn batch(time_ns: u64, packets: Vec<MetaPacket>) -> PacketBatch {
         time_ns,
         packets: packets.into(),
         tunnels: vec![],
+        payload: vec![].into(),
     }
 }
 
@@ -251,6 +254,8 @@ fn it_keeps_the_contract() {
     let out = || FlowOut {
         flows: probe().0,
         trace: OptionalOutlet::none(),
+        protos: OptionalOutlet::none(),
+        stats: OptionalOutlet::none(),
     };
     assert_stage_contract(|| FlowGenerator::new(FlowMapConfig::default()), out, inputs);
 }

@@ -251,7 +251,7 @@ proptest! {
             }
             stage::testing::drain(&mut aggr, &mut logs, &cx.cx()).unwrap();
             flush(&mut logs);
-            let mut logs: Vec<TaggedFlow> = taken(&got).iter().flat_map(|b| b.flows.iter().cloned()).collect();
+            let mut logs: Vec<TaggedFlow> = taken(&got).iter().flat_map(|b| b.logs.iter().cloned()).collect();
             logs.sort_by_key(|f| (f.flow_id, f.end_ns));
             assert_eq!(cx.counters().dropped_for(DropReason::BeforeWindow), 0);
             (sums, logs)

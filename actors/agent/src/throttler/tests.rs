@@ -1,11 +1,13 @@
 use super::*;
+use crate::FlowLogBatch;
 use crate::testing::{T0, flow};
+use messages::TaggedFlow;
 use stage::Inbox;
 use stage::testing::{TestCx, assert_stage_contract, flush, held_by, probe, taken};
 use std::collections::HashSet;
 
 struct Bench {
-    stage: Throttler,
+    stage: Throttler<TaggedFlow>,
     out: Outlet<Batch<TaggedFlow>>,
     inbox: Inbox<Batch<TaggedFlow>>,
     cx: TestCx,
@@ -14,7 +16,7 @@ struct Bench {
 impl Bench {
     fn new(per_second: Option<u32>, seed: u64) -> Self {
         let (out, inbox) = probe();
-        let stage = Throttler::new(ThrottlerConfig {
+        let stage = Throttler::<TaggedFlow>::new(ThrottlerConfig {
             per_second,
             seed: Some(seed),
         });
@@ -131,7 +133,7 @@ fn a_clock_that_was_set_back_does_not_hold_the_sample() {
 #[test]
 fn it_keeps_the_contract() {
     let make = || {
-        Throttler::new(ThrottlerConfig {
+        Throttler::<TaggedFlow>::new(ThrottlerConfig {
             per_second: Some(10),
             seed: Some(5),
         })
@@ -143,7 +145,7 @@ fn it_keeps_the_contract() {
     );
     assert_stage_contract(
         || {
-            Throttler::new(ThrottlerConfig {
+            Throttler::<TaggedFlow>::new(ThrottlerConfig {
                 per_second: None,
                 seed: None,
             })

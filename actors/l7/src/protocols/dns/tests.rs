@@ -199,7 +199,7 @@ fn a_zone_is_one_answer_of_many_messages() {
     let (q, r, other) = (
         tcp(&[&query(9, AXFR)]),
         tcp(&[
-            &answer(9, AXFR, &[zone.clone()]),
+            &answer(9, AXFR, std::slice::from_ref(&zone)),
             &message(9, 0x8400, [0, 1, 0, 0], &[b"\0", &zone[2..]]),
         ]),
         tcp(&[&query(9, A), &answer(9, A, &[])]),

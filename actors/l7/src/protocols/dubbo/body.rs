@@ -1,5 +1,5 @@
-use super::hessian::Hessian;
 use super::packed::Packed;
+use crate::protocols::hessian::Hessian;
 use crate::protocols::json::{self, Value};
 use crate::{Settings, string};
 
@@ -174,7 +174,7 @@ mod tests {
         let body = b"\"2.0.2\"\n\"a.B\"\nnull\n\"go\"\n\"Ljava/lang/String;I\"\n\"x\\ny\"\n7\n{\"sw8\":\"1\",\"n\":2}\n";
         let mut got = Vec::new();
         let call = request(6, body, &Settings::default(), &mut |k, v| {
-            got.push((k.to_vec(), v.to_vec()))
+            got.push((k.to_vec(), v.to_vec()));
         });
         assert_eq!(
             call,

@@ -1,5 +1,6 @@
 use super::line;
-use crate::{Cx, Parser, Verdict};
+use crate::protocols::{http2, tls};
+use crate::{Cx, Parser, Probe, Verdict};
 use messages::Side;
 
 /// What becomes of a conversation that stops being HTTP/1.
@@ -12,15 +13,18 @@ pub(super) enum After {
     Parser(Box<dyn Parser>),
 }
 
-/// Who reads what follows `101 Switching Protocols` to `h2c` (RFC 7540, 3.2); both sides from their first byte after
-/// the heads.
-const HTTP2: Option<fn() -> Box<dyn Parser>> = None;
-
-/// What follows `101 Switching Protocols` to `protocol`.
-pub(super) fn after_upgrade(protocol: Option<&[u8]>) -> After {
+/// What follows `101 Switching Protocols` to `protocol`, and whether the request is answered only there.
+pub(super) fn after_upgrade(protocol: Option<&[u8]>) -> (After, bool) {
     let is = |name: &str| protocol.is_some_and(|p| p.eq_ignore_ascii_case(name.as_bytes()));
-    let parser = if is("h2c") { HTTP2 } else { None };
-    parser.map_or(After::Unread, |new| After::Parser(new()))
+    if is("h2c") {
+        // RFC 7540, 3.2.
+        return (After::Parser(http2::after_upgrade()), true);
+    }
+    // RFC 2817, 3.
+    if is("TLS/1.0") || is("TLS/1.1") || is("TLS/1.2") || is("TLS/1.3") {
+        return (After::Parser((tls::PROTOCOL.parser)()), false);
+    }
+    (After::Unread, false)
 }
 
 /// What a tunnel is used for.
@@ -37,9 +41,18 @@ pub(super) fn used_for(from: Side, data: &[u8], cx: &Cx<'_>) -> Use {
     if from == Side::Server {
         return Use::Other(After::Unread);
     }
-    match line::begins_request(data) {
-        Verdict::Yes(Side::Client) => Use::Http1,
-        Verdict::More if !cx.cut => Use::More,
+    let probe = Probe {
+        data,
+        other: &[],
+        transport: cx.transport,
+        port_src: 0,
+        port_dst: 0,
+        from_start: true,
+    };
+    match ((tls::PROTOCOL.probe)(&probe), line::begins_request(data)) {
+        (Verdict::Yes(Side::Client), _) => Use::Other(After::Parser((tls::PROTOCOL.parser)())),
+        (_, Verdict::Yes(Side::Client)) => Use::Http1,
+        (Verdict::More, _) | (_, Verdict::More) if !cx.cut => Use::More,
         _ => Use::Other(After::Unread),
     }
 }

@@ -256,7 +256,12 @@ impl Http1 {
         let asked = self.asked.pop_front().unwrap_or(Asked::Other);
         let body = match (line.code, asked) {
             (101, _) => {
-                self.after = Some(after_upgrade(fields.upgrade));
+                let (after, answers) = after_upgrade(fields.upgrade);
+                self.after = Some(after);
+                if answers {
+                    // No more than an interim response.
+                    return Body::None;
+                }
                 Body::None
             }
             (200..=299, Asked::Connect) => {

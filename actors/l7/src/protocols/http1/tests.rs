@@ -220,6 +220,28 @@ fn what_follows_another_protocol_is_not_read() {
 }
 
 #[test]
+fn an_upgrade_to_http2_is_answered_there() {
+    let script: &Script<'_> = &[
+        (
+            C,
+            b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n\
+            Upgrade: h2c\r\nHTTP2-Settings: \r\n\r\n",
+        ),
+        (
+            S,
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+        ),
+        (C, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"),
+        // HEADERS that end stream 1: `:status: 404`.
+        (S, b"\0\0\x01\x01\x05\0\0\0\x01\x8d"),
+    ];
+    let out = talk(&PROTOCOL, script);
+    assert_eq!((types(&out), codes(&out)), (vec!["GET"], vec![404]));
+    assert_eq!((out[1].protocol, out[1].session), (L7Protocol::Http2, None));
+    assert_cuts_do_not_matter(&PROTOCOL, script);
+}
+
+#[test]
 fn tunnels_are_read_where_they_lead_to_http() {
     let script: &Script<'_> = &[
         (C, b"CONNECT a.example:80 HTTP/1.1\r\n\r\n"),
@@ -233,6 +255,12 @@ fn tunnels_are_read_where_they_lead_to_http() {
         (vec!["CONNECT", "GET"], vec![200, 200])
     );
     assert_cuts_do_not_matter(&PROTOCOL, script);
+
+    let hello = [&[22, 3, 1, 0, 44, 1, 0, 0, 40, 3, 3][..], &[0; 38]].concat();
+    let tls: &Script<'_> = &[script[0], script[1], (C, &hello), (S, OK_3)];
+    let out = talk(&PROTOCOL, tls);
+    assert_eq!((out.len(), out[2].protocol), (3, L7Protocol::Tls));
+    assert_cuts_do_not_matter(&PROTOCOL, tls);
 
     let banner: &Script<'_> = &[
         script[0],

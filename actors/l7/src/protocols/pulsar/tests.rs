@@ -1,4 +1,5 @@
 use super::*;
+use crate::Verdict;
 use crate::testing::{assert_cuts_do_not_matter, overhear, probe, talk, torment};
 use messages::L7Message;
 use proptest::prelude::*;
