@@ -9,6 +9,7 @@ mod http1;
 mod http2;
 mod json;
 mod kafka;
+mod mongodb;
 mod mqtt;
 mod mysql;
 mod nats;
@@ -35,6 +36,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &mysql::PROTOCOL,
     &kafka::PROTOCOL,
     &redis::PROTOCOL,
+    &mongodb::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
     &brpc::PROTOCOL,
