@@ -9,6 +9,7 @@ mod http1;
 mod http2;
 mod json;
 mod kafka;
+mod mongodb;
 mod mqtt;
 mod mysql;
 mod nats;
@@ -37,6 +38,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &kafka::PROTOCOL,
     &redis::PROTOCOL,
     &postgresql::PROTOCOL,
+    &mongodb::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
     &brpc::PROTOCOL,
