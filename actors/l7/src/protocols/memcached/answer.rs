@@ -15,7 +15,7 @@ impl Line {
     pub(super) fn read(line: &[u8]) -> Self {
         let mut words = line.split(|b| *b == b' ');
         let (goes_on, data) = match words.next().unwrap_or_default() {
-            b"VALUE" => (true, data(words.nth(2))),
+            b"VALUE" | b"CONFIG" => (true, data(words.nth(2))),
             b"VA" => (false, data(words.next())),
             b"STAT" | b"ITEM" | b"PREFIX" => (true, 0),
             // A dump of all keys.
@@ -53,12 +53,18 @@ const WORDS: &[&str] = &[
     "BUSY",
     "ITEM",
     "PREFIX",
+    "CONFIG",
+    "BADCLASS",
+    "NOSPARE",
+    "NOTFULL",
+    "UNSAFE",
+    "SAME",
 ];
 
 /// An answer begins with this line.
 pub(super) fn is_known(line: &[u8]) -> bool {
     let word = line.split(|b| *b == b' ').next().unwrap_or_default();
-    WORDS.iter().any(|w| w.as_bytes() == word)
+    word.starts_with(b"key=") || WORDS.iter().any(|w| w.as_bytes() == word)
 }
 
 /// What was incremented or decremented.

@@ -108,9 +108,41 @@ impl Header {
         self.magic == REQUEST
     }
 
-    /// A server may say this.
-    pub(super) fn is_status_known(&self) -> bool {
-        !status(self.status).1.is_empty()
+    /// Its lengths are those that packets of its kind have, and its key is a text.
+    pub(super) fn is_usual(&self, data: &[u8]) -> bool {
+        let (key, extras) = (u32::from(self.key), u32::from(self.extras));
+        let value = self.body.saturating_sub(key + extras);
+        let name = name(self.opcode).unwrap_or_default();
+        let name = name.strip_suffix('Q').unwrap_or(name);
+        let is_as_usual = if self.is_request() {
+            match name {
+                "get" | "getK" => (key > 0 && extras == 0) && value == 0,
+                "set" | "add" | "replace" => key > 0 && extras == 8,
+                "append" | "prepend" => key > 0 && extras == 0,
+                "delete" => key > 0 && matches!(extras, 0 | 4) && value == 0,
+                "increment" | "decrement" => key > 0 && extras == 20 && value == 0,
+                "touch" | "gat" | "gatK" => key > 0 && extras == 4 && value == 0,
+                "stat" => extras == 0 && value == 0,
+                "flush" | "verbosity" => key == 0 && matches!(extras, 0 | 4) && value == 0,
+                "saslAuth" | "saslStep" => key > 0 && extras == 0,
+                _ => self.body == 0,
+            }
+        } else if status(self.status).1.is_empty() {
+            false
+        } else if self.status != 0 {
+            extras == 0
+        } else {
+            match name {
+                "get" | "getK" | "gat" | "gatK" | "touch" => extras == 4 || self.body == 0,
+                "increment" | "decrement" => extras == 0 && key == 0 && value == 8,
+                "stat" | "version" | "saslListMechs" | "saslAuth" | "saslStep" => extras == 0,
+                _ => self.body == 0,
+            }
+        };
+        let key = data
+            .get(HEADER + usize::from(self.extras)..)
+            .map(|k| k.get(..usize::from(self.key)).unwrap_or(k));
+        is_as_usual && key.is_none_or(|k| k.iter().all(|b| *b > b' ' && *b != 0x7f))
     }
 }
 

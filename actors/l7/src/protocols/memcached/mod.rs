@@ -124,7 +124,8 @@ impl Memcached {
             Err(more) => return more,
         };
         let is_first = self.answer.is_none();
-        if is_first && (line.is_empty() || line.iter().any(|b| *b < b' ')) {
+        let may_begin = answer::is_known(line) || answer::is_number(line);
+        if is_first && !(may_begin || (cx.cut && end == data.len())) {
             return Parsed::Not;
         }
         let l = Line::read(line);

@@ -4,6 +4,7 @@ use super::command::Command;
 use crate::{Probe, Verdict};
 use messages::Side;
 
+const PORT: u16 = 11211;
 /// Lines that are longer are not looked at.
 const MOST_LINE: usize = 2048;
 /// The longest word that a command or answer begins with.
@@ -31,8 +32,11 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
     let Some(line) = head.get(..end).map(|l| l.strip_suffix(b"\r").unwrap_or(l)) else {
         return Verdict::No;
     };
+    let is_port = p.port_src == PORT || p.port_dst == PORT;
     match of_line(line) {
         Some((side, true)) => Verdict::Yes(side),
+        // Such words are said by many: the other side has to be seen.
+        Some(_) if p.other.is_empty() && !is_port => Verdict::More,
         Some((side, false)) => Verdict::Maybe(side),
         None => Verdict::No,
     }
@@ -76,9 +80,10 @@ fn packet(data: &[u8]) -> Verdict {
         return if may_be { Verdict::More } else { Verdict::No };
     }
     match Header::read(data) {
+        Some(h) if !h.is_usual(data) => Verdict::No,
         Some(h) if h.is_request() => Verdict::Yes(Side::Client),
-        Some(h) if h.is_status_known() => Verdict::Yes(Side::Server),
-        _ => Verdict::No,
+        Some(_) => Verdict::Yes(Side::Server),
+        None => Verdict::No,
     }
 }
 

@@ -283,6 +283,10 @@ fn it_is_recognised() {
     let at = |data: &[u8]| probe(&PROTOCOL, data, b"", 11211);
     assert_eq!(at(b"set foo 0 0 3\r\nbar\r\n"), Verdict::Yes(C));
     assert_eq!(at(b"get foo\r\n"), Verdict::Maybe(C));
+    let elsewhere = |data, other| probe(&PROTOCOL, data, other, 80);
+    assert_eq!(elsewhere(b"get foo\r\n", b""), Verdict::More);
+    assert_eq!(elsewhere(b"get foo\r\n", b"END\r\n"), Verdict::Maybe(C));
+    assert_eq!(elsewhere(b"1512031663\n", b""), Verdict::More);
     assert_eq!(at(b"get foo"), Verdict::More);
     assert_eq!(at(b"version\r\n"), Verdict::Maybe(C));
     assert_eq!(at(b"VALUE foo 0 3\r\n"), Verdict::Yes(S));
@@ -303,6 +307,8 @@ fn it_is_recognised() {
         b"INFO {\"server_id\":\"x\"}\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10",
+        // Skinny, whose lengths have their lowest byte first.
+        b"\x80\0\0\0\0\0\0\0\x01\0\0\0SEP012345678\0\0\0\0",
         &[0; 64],
         &[0xff; 64],
         &[0x80; 64],
