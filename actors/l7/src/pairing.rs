@@ -52,11 +52,11 @@ impl Pairing {
         self.open.len()
     }
 
-    /// Bytes were lost: which answer belongs to which request is not known any more where only their order says it.
-    /// Returns how many requests will stay without.
-    pub(crate) fn lost(&mut self) -> usize {
+    /// Bytes of `from` were lost: which of its answers belongs to which request is not known any more where only their
+    /// order says it. Returns how many requests will stay without.
+    pub(crate) fn lost(&mut self, from: Side) -> usize {
         let before = self.open.len();
-        self.open.retain(|o| !o.in_order);
+        self.open.retain(|o| !o.in_order || o.from == from);
         before - self.open.len()
     }
 
@@ -66,6 +66,11 @@ impl Pairing {
     }
 
     fn request(&mut self, m: &mut L7Message) -> Paired {
+        if m.is_async {
+            // Nobody waits for an answer.
+            m.session = Some(self.number());
+            return Paired::default();
+        }
         let in_order = m.session.is_none();
         let session = match m.session {
             Some(id) => {
@@ -196,7 +201,8 @@ mod tests {
         let mut p = Pairing::default();
         p.take(&mut request(None, 1));
         p.take(&mut request(Some(3), 1));
-        assert_eq!(p.lost(), 1);
+        assert_eq!(p.lost(Side::Client), 0, "what was asked was asked");
+        assert_eq!(p.lost(Side::Server), 1);
         assert_eq!(p.take(&mut response(None, 2)).rrt_ns, None);
         assert_eq!(p.take(&mut response(Some(3), 2)).rrt_ns, Some(1_000_000));
     }

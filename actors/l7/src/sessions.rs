@@ -75,6 +75,8 @@ impl Sessions {
                 Some(request) => out.push(AppProtoLogsData::merged(request, m)),
                 None => out.push(AppProtoLogsData::alone(m)),
             },
+            // Nobody waits for an answer.
+            MessageKind::Request if m.message.is_async => out.push(AppProtoLogsData::alone(m)),
             MessageKind::Request => {
                 if let Some(older) = self.remove(key) {
                     // Asked again before an answer came.

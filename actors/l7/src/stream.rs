@@ -114,7 +114,10 @@ impl Stream {
         let mut kept = std::mem::take(&mut self.kept);
         let mut marks = std::mem::take(&mut self.marks);
         let done = self.read(from, &kept, &marks, cut, w);
-        if done < kept.len() {
+        if done == 0 {
+            self.kept = kept;
+            self.marks = marks;
+        } else if done < kept.len() {
             kept.drain(..done);
             let first = marks.partition_point(|(begin, _)| *begin <= done);
             marks.drain(..first.saturating_sub(1));

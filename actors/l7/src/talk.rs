@@ -18,16 +18,6 @@ pub struct Told {
 }
 
 impl Told {
-    /// It counts as one that asks: a request, or a lone message of a client.
-    #[must_use]
-    pub fn is_asking(&self) -> bool {
-        match self.message.kind {
-            MessageKind::Request => true,
-            MessageKind::Response => false,
-            MessageKind::Session => self.message.from == Side::Client,
-        }
-    }
-
     /// How it went, where it answers.
     #[must_use]
     pub fn error(&self) -> Option<ResponseStatus> {
@@ -90,7 +80,7 @@ impl Talk {
         self.conversation
             .take(from, data, mark, w.settings, w.scratch);
         self.tell(w, sink);
-        self.step(before, w);
+        self.step(from, before, w);
     }
 
     /// So many bytes of an end are missing.
@@ -105,7 +95,7 @@ impl Talk {
         let before = self.conversation.losses();
         self.conversation.gap(from, n, w.settings, w.scratch);
         self.tell(w, sink);
-        self.step(before, w);
+        self.step(from, before, w);
     }
 
     /// Nothing will come any more.
@@ -134,9 +124,9 @@ impl Talk {
     }
 
     /// Where a side got out of step, order does not tell any more which answer belongs to which request.
-    fn step(&mut self, before: u32, w: &mut Telling<'_>) {
+    fn step(&mut self, from: Side, before: u32, w: &mut Telling<'_>) {
         if self.conversation.losses() != before {
-            *w.unpaired += self.pairing.lost() as u64;
+            *w.unpaired += self.pairing.lost(from) as u64;
         }
     }
 

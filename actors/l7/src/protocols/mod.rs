@@ -16,6 +16,7 @@ mod mysql;
 mod nats;
 mod openwire;
 mod ping;
+mod postgresql;
 mod pulsar;
 mod redis;
 mod rocketmq;
@@ -39,6 +40,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &redis::PROTOCOL,
     &mongodb::PROTOCOL,
     &memcached::PROTOCOL,
+    &postgresql::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
     &brpc::PROTOCOL,

@@ -94,7 +94,7 @@ fn message(l: &mut Line, m: &L7Message) {
             l.put(key, n);
         }
     }
-    if m.kind != MessageKind::Request || m.status == ResponseStatus::Timeout {
+    if m.kind != MessageKind::Request || m.status != ResponseStatus::Unknown {
         l.put("response_status", status(m.status));
     }
     if let Some(code) = m.code {

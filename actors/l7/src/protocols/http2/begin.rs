@@ -7,7 +7,7 @@ use crate::{Probe, Verdict};
 use messages::Side;
 
 /// More frames in a row prove no more.
-const MOST_FRAMES: usize = 8;
+const MOST_FRAMES: usize = 64;
 
 /// What frames in a row look like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +43,8 @@ pub(super) fn walk(data: &[u8]) -> Option<Walk> {
             Kind::Settings if !settings(payload).all(|(id, value)| sane(id, value)) => {
                 return None;
             }
+            Kind::Push if w.sender == Some(Side::Client) => return None,
+            Kind::Push => w.sender = Some(Side::Server),
             Kind::Reset if number(payload, 0).is_some_and(|code| code > 0xff) => return None,
             Kind::GoAway if number(payload, 4).is_some_and(|code| code > 0xff) => return None,
             Kind::Window if number(payload, 0).is_some_and(|n| n == 0 || n >> 31 != 0) => {
@@ -133,17 +135,16 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
             Kind::Settings if p.from_start && !first.has(ACK) => Verdict::Maybe(Side::Server),
             Kind::Headers if w.beyond && data.len() < HEAD + 8 => Verdict::More,
             Kind::Data | Kind::Headers | Kind::Push | Kind::Priority if w.frames < 2 => Verdict::No,
-            _ => Verdict::Maybe(by_others(p)),
+            _ => by_others(p),
         },
     }
 }
 
-/// Who sends what does not say it: what the other side sent, or else the ports say.
-fn by_others(p: &Probe<'_>) -> Side {
+/// Frames that do not say who sends them: the other side's may. Ports do not.
+fn by_others(p: &Probe<'_>) -> Verdict {
     match walk(p.other).and_then(|w| w.sender) {
-        Some(Side::Client) => Side::Server,
-        Some(Side::Server) => Side::Client,
-        None if p.port_dst <= p.port_src => Side::Client,
-        None => Side::Server,
+        Some(Side::Client) => Verdict::Maybe(Side::Server),
+        Some(Side::Server) => Verdict::Maybe(Side::Client),
+        None => Verdict::More,
     }
 }

@@ -6,7 +6,9 @@ use messages::Side;
 /// The port that the IANA has given to MQTT.
 const PORT: u16 = 1883;
 /// Packets and packet identifiers that are looked at on a side: enough to tell, few enough to be cheap.
-const MOST: usize = 8;
+const MOST: usize = 16;
+/// After so many bytes without an answer that matches it is taken for something else.
+const MOST_UNDECIDED: usize = 4096;
 
 pub(super) fn probe(p: &Probe<'_>) -> Verdict {
     match connect(p.data) {
@@ -14,23 +16,28 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
         None => return Verdict::More,
         Some(false) => {}
     }
-    if p.from_start && (p.other.is_empty() || connect(p.other) != Some(true)) {
+    if p.from_start {
         // A connection begins with CONNECT, and whoever waits for it says nothing.
         return Verdict::No;
     }
-    // Joined in the middle. Packets are too plain to be believed of one side alone.
+    // Joined in the middle. Packets are so plain that ciphertext looks like them now and then: an answer has to match,
+    // or it is where MQTT is at home and nothing else is there.
     let Some(own) = Walk::of(p.data) else {
         return Verdict::No;
     };
+    let is_home = p.port_src == PORT || p.port_dst == PORT;
+    let by_port = if p.port_src == PORT || !is_home && p.port_src < p.port_dst {
+        Side::Server
+    } else {
+        Side::Client
+    };
+    let undecided = |side: Side, is_whole: bool| match is_home && is_whole {
+        true => Verdict::Maybe(side),
+        false if p.data.len() < MOST_UNDECIDED => Verdict::More,
+        false => Verdict::No,
+    };
     if p.other.is_empty() {
-        let side = own.side.unwrap_or(if p.port_src == PORT {
-            Side::Server
-        } else if p.port_dst == PORT || p.port_dst < p.port_src {
-            Side::Client
-        } else {
-            Side::Server
-        });
-        return Verdict::Maybe(side);
+        return undecided(own.side.unwrap_or(by_port), own.is_whole);
     }
     let Some(other) = Walk::of(p.other) else {
         return Verdict::No;
@@ -39,14 +46,12 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
         (Some(a), Some(b)) if a == b => return Verdict::No,
         (Some(a), _) => a,
         (None, Some(b)) => opposite(b),
-        (None, None) if p.port_src == PORT => Side::Server,
-        (None, None) if p.port_dst == PORT || p.port_dst < p.port_src => Side::Client,
-        (None, None) => Side::Server,
+        (None, None) => by_port,
     };
-    if connect(p.other) == Some(true) || own.answers(&other) || other.answers(&own) {
+    if own.answers(&other) || other.answers(&own) {
         Verdict::Yes(side)
     } else {
-        Verdict::Maybe(side)
+        undecided(side, own.is_whole && other.is_whole)
     }
 }
 
@@ -87,6 +92,8 @@ fn connect(data: &[u8]) -> Option<bool> {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     side: Option<Side>,
+    /// The last packet ends where the bytes end.
+    is_whole: bool,
     /// Numbers that wait for an answer, and numbers that are answered, each with the packet that would answer.
     asked: [Option<(Packet, u16)>; MOST],
     answered: [Option<(Packet, u16)>; MOST],
@@ -100,7 +107,10 @@ impl Walk {
         for i in 0..MOST {
             let head = match Head::read(walk.side, rest) {
                 Begin::Packet(head) => head,
-                Begin::Short if i > 0 => break,
+                Begin::Short if i > 0 => {
+                    walk.is_whole = false;
+                    break;
+                }
                 _ => return None,
             };
             let end = rest.len().min(head.total());
@@ -110,6 +120,7 @@ impl Walk {
             }
             walk.side = walk.side.or(head.packet.sender());
             walk.note(i, head, body);
+            walk.is_whole = end == head.total();
             rest = rest.get(end..)?;
             if rest.is_empty() {
                 break;
@@ -165,7 +176,10 @@ fn plausible(head: Head, body: &[u8]) -> bool {
         Packet::Puback | Packet::Pubrec | Packet::Pubrel | Packet::Pubcomp => {
             let id = some_id(&mut r);
             let reason = r.u8().is_none_or(|c| c == 0 || c == 0x10 || c >= 0x80);
-            id && reason && (head.body <= 4 || r.u8().is_none_or(|n| n as usize + 4 <= head.body))
+            let properties = r
+                .u8()
+                .is_none_or(|n| n >= 0x80 || usize::from(n) + 4 == head.body);
+            id && reason && properties
         }
         Packet::Subscribe | Packet::Unsubscribe => {
             let id = some_id(&mut r);

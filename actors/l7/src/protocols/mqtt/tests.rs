@@ -301,25 +301,35 @@ fn a_connect_is_certain_and_others_need_two_sides() {
         assert_eq!(probe(&PROTOCOL, &CONNECT[..n], b"", 1883), Verdict::More);
     }
     assert_eq!(probe(&PROTOCOL, PUBLISH_1, b"", 1883), Verdict::No);
-    let joined = |data, other| {
+    let joined = |data, other, port| {
         (PROTOCOL.probe)(&crate::Probe {
             data,
             other,
             transport: crate::Transport::Tcp,
             port_src: 40_000,
-            port_dst: 1883,
+            port_dst: port,
             from_start: false,
         })
     };
-    assert_eq!(joined(PUBLISH_1, b""), Verdict::Maybe(C));
-    assert_eq!(joined(PUBLISH_1, PUBACK_7), Verdict::Yes(C));
-    assert_eq!(joined(PUBACK_7, PUBLISH_1), Verdict::Yes(C));
-    assert_eq!(joined(PUBLISH_1, b"\x40\x02\0\x08"), Verdict::Maybe(C));
-    assert_eq!(joined(b"\xd0\0", b"\xc0\0"), Verdict::Yes(S));
-    assert_eq!(joined(b"\xd0\0", b"\xd0\0"), Verdict::No);
+    for port in [1883, 8000] {
+        assert_eq!(joined(PUBLISH_1, PUBACK_7, port), Verdict::Yes(C));
+        assert_eq!(joined(b"\xd0\0", b"\xc0\0", port), Verdict::Yes(S));
+        assert_eq!(joined(b"\xd0\0", b"\xd0\0", port), Verdict::No);
+        let (subscribe, suback) = (b"\x82\x0a\0\x01\0\x05hello\0", b"\x90\x03\0\x01\0");
+        assert_eq!(joined(subscribe, suback, port), Verdict::Yes(C));
+        assert_eq!(joined(suback, subscribe, port), Verdict::Yes(S));
+    }
+    assert_eq!(joined(PUBLISH_1, b"", 1883), Verdict::Maybe(C));
+    assert_eq!(joined(&PUBLISH_1[..9], b"", 1883), Verdict::More);
+    assert_eq!(joined(PUBLISH_1, b"", 8000), Verdict::More);
+    let other_id = b"\x40\x02\0\x08";
+    assert_eq!(joined(PUBLISH_1, other_id, 1883), Verdict::Maybe(C));
+    assert_eq!(joined(PUBLISH_1, other_id, 8000), Verdict::More);
+    let long = packet(0x30, &[&b"\0\x01t"[..], &[b'x'; 5000]].concat());
+    assert_eq!(joined(&long, b"", 8000), Verdict::No);
     assert_eq!(
-        joined(b"\x82\x0a\0\x01\0\x05hello\0", b"\x90\x03\0\x01\0"),
-        Verdict::Yes(C)
+        joined(PUBLISH_1, b"\x17\x03\x03\0\x40abcd", 8000),
+        Verdict::No
     );
 }
 
@@ -334,6 +344,7 @@ fn others_are_not_taken_for_it() {
         b"POST / HTTP/1.1\r\n\r\n",
         b"PUT / HTTP/1.1\r\n\r\n",
         b"PING\r\n",
+        b"PRPC\0\0\0\x52\0\0\0\x20\x0a\x10",
         b"HTTP/1.1 200 OK\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"SSH-2.0-x\r\n",

@@ -50,7 +50,7 @@ impl Connection {
             let mut m = self.alone();
             m.request_type = "SSLRequest".into();
             m.is_tls = true;
-            cx.emit(m, 0..p.seen());
+            cx.emit(m, 0..p.head(MOST_COMMAND));
             return Parsed::Done(u64::MAX);
         }
         let known = self.server.is_some();
@@ -63,7 +63,7 @@ impl Connection {
         self.capabilities = Some(login.capabilities & self.server.unwrap_or(u32::MAX));
         let mut m = self.message(L7Message::request(L7Protocol::MySql));
         tell_login(&mut m, login.user, login.database);
-        cx.emit(m, 0..p.seen());
+        cx.emit(m, 0..p.head(MOST_COMMAND));
         self.ask(Command::Login, p);
         done(p)
     }
@@ -100,7 +100,7 @@ impl Connection {
         m.request_type = command.name().into();
         m.request_length = u32::try_from(p.len).ok();
         let is_write = self.body(command, p, cx, &mut m);
-        cx.emit(m, 0..p.seen());
+        cx.emit(m, 0..p.head(wanted));
         if !command.is_silent() {
             self.ask(command, p);
             if let Some(asked) = self.pending.back_mut() {
@@ -115,7 +115,7 @@ impl Connection {
         self.asks(Asked {
             command,
             is_write: false,
-            is_long: p.len >= MOST_PAYLOAD,
+            is_late: p.len >= MOST_PAYLOAD,
             prepared: None,
         });
     }

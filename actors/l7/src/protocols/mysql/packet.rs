@@ -35,9 +35,9 @@ impl<'a> Packet<'a> {
         HEADER + self.len
     }
 
-    /// Its bytes that are there, header and all.
-    pub(super) const fn seen(&self) -> usize {
-        HEADER + self.payload.len()
+    /// Its header and as much of the first `n` bytes of its payload as is there: what is looked at.
+    pub(super) fn head(&self, n: usize) -> usize {
+        HEADER + self.payload.len().min(n)
     }
 
     /// First byte of its payload.
@@ -101,7 +101,8 @@ mod tests {
     fn packets_may_be_cut() {
         let p = Packet::read(&[5, 0, 0, 1, b'a', b'b']).unwrap();
         assert_eq!((p.len, p.sequence, p.payload), (5, 1, &b"ab"[..]));
-        assert_eq!((p.total(), p.seen(), p.is_whole()), (9, 6, false));
+        assert_eq!((p.total(), p.head(9), p.head(1)), (9, 6, 5));
+        assert!(!p.is_whole());
         assert!(Packet::read(&[5, 0, 0]).is_none());
     }
 }
