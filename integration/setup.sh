@@ -149,7 +149,7 @@ servers() {
         quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
     fi
     for package in redis-server mariadb-server-core mariadb-client-core postgresql nginx-light dnsmasq-base \
-        mosquitto mosquitto-clients memcached rabbitmq-server tcpdump; do
+        mosquitto mosquitto-clients memcached rabbitmq-server nghttp2-client tcpdump; do
         [[ -z "$(packed "$package")" ]] && ! dpkg -s "$package" >/dev/null 2>&1 || known+=("$package")
     done
     unpack "$folder" 'redis, mariadb, postgresql, nginx, dnsmasq, mosquitto, memcached, rabbitmq' "${known[@]}"

@@ -10,7 +10,7 @@ const SHOWN: usize = 20;
 /// A request as its client knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// The client's port.
+    /// The client's port; 0 where the client does not tell it.
     pub(crate) port: u16,
     /// `request_type` of the request log.
     pub(crate) command: String,
@@ -20,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) status: &'static str,
     /// `response_code` of the request log, where the protocol has one.
     pub(crate) code: Option<i64>,
+    /// A further column of the request log and what it holds.
+    pub(crate) also: Option<(&'static str, String)>,
     /// From before the client sent it until it had the whole answer, microseconds rounded up; none where nobody answers.
     pub(crate) micros: Option<u64>,
 }
@@ -33,6 +35,7 @@ impl Asked {
             resource: resource.into(),
             status: "ok",
             code: None,
+            also: None,
             micros: None,
         }
     }
@@ -49,6 +52,12 @@ impl Asked {
         self
     }
 
+    /// With a further column.
+    pub(crate) fn also(mut self, column: &'static str, holds: impl Into<String>) -> Self {
+        self.also = Some((column, holds.into()));
+        self
+    }
+
     /// With the time that it took.
     pub(crate) fn took(mut self, micros: u64) -> Self {
         self.micros = Some(micros);
@@ -59,7 +68,7 @@ impl Asked {
         let text = |key: &str| row[key].as_str().unwrap_or_default();
         let resource = text("request_resource");
         let is_cut = resource.len() > CUT && self.resource.starts_with(resource);
-        row["port_0"].as_u64() == Some(self.port.into())
+        (self.port == 0 || row["port_0"].as_u64() == Some(self.port.into()))
             && text("request_type") == self.command
             && (resource == self.resource || is_cut)
     }
@@ -72,6 +81,11 @@ impl Asked {
         }
         if row["response_code"].as_i64() != self.code {
             let _ = write!(wrong, "code {} ", row["response_code"]);
+        }
+        if let Some((column, holds)) = &self.also
+            && row[*column] != *holds
+        {
+            let _ = write!(wrong, "{column} {} ", row[*column]);
         }
         if let Some(own) = self.micros {
             match row["rrt_us"].as_u64() {

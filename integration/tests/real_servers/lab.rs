@@ -40,7 +40,7 @@ pub(crate) fn lab(
 ) {
     if std::env::var_os(INSIDE).is_some() {
         let lab = Lab::enter().unwrap();
-        let findings = experiment(&lab).unwrap();
+        let findings = experiment(&lab).unwrap_or_else(|why| panic!("{why}"));
         println!("{}\n{}", header(), findings.row());
         if let Some(table) = std::env::var_os(TABLE) {
             let line = format!("{}\n", findings.row());
@@ -51,7 +51,10 @@ pub(crate) fn lab(
                 .unwrap();
             file.write_all(line.as_bytes()).unwrap();
         }
-        findings.check().unwrap();
+        if let Err(why) = findings.check() {
+            println!("{why}");
+            panic!("see above");
+        }
         return;
     }
     let mut needs = vec![requirement::root(), requirement::packaged("tcpdump")];
@@ -68,7 +71,7 @@ pub(crate) fn lab(
     let mut inside = Program::start("inside", &mut inside).unwrap();
     let status = inside.wait(Duration::from_secs(280)).unwrap();
     println!("{}", inside.said().join("\n"));
-    assert!(status.success(), "{}", inside.output());
+    assert!(status.success(), "`{name}` fails in its namespace");
     assert!(
         inside.said().iter().any(|l| l.contains(" 1 passed")),
         "`{name}` is no test's name"
@@ -130,6 +133,14 @@ impl Lab {
         });
         ready.map_err(|why| format!("{why}\n{}", server.output()))??;
         Ok(server)
+    }
+
+    /// Waits for a line of a server's log.
+    pub(crate) fn wait_for_line(&self, server: &Program, text: &str) -> Result<(), String> {
+        wait_for(text, LIMIT, || match server.logged(text).first() {
+            Some(_) => Ok(()),
+            None => Err(server.output()),
+        })
     }
 
     /// Captures everything from here on.
