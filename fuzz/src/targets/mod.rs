@@ -3,10 +3,15 @@
 pub mod capture_file;
 pub mod decapsulate;
 pub mod decode;
+mod dialogue;
 pub mod documents;
 pub mod flow_map;
 pub(crate) mod frame;
 pub mod frames;
+pub mod l7_engine;
+mod l7_message;
+pub mod l7_parser;
+pub mod l7_sessions;
 mod message;
 mod script;
 pub mod settings;
@@ -15,7 +20,7 @@ pub mod tagged_flows;
 use crate::Target;
 
 /// All of them.
-pub const ALL: [Target; 8] = [
+pub const ALL: [Target; 11] = [
     decode::TARGET,
     decapsulate::TARGET,
     capture_file::TARGET,
@@ -24,4 +29,7 @@ pub const ALL: [Target; 8] = [
     documents::TARGET,
     tagged_flows::TARGET,
     settings::TARGET,
+    l7_parser::TARGET,
+    l7_engine::TARGET,
+    l7_sessions::TARGET,
 ];
