@@ -1,5 +1,7 @@
 //! Generated workloads through `flowstage-agent replay`, and through the whole line into the tables: every flow and
 //! every second is as the oracle says, whatever goes wrong on the network, with one capture queue and with four.
+#[path = "workloads/requests.rs"]
+mod requests;
 #[path = "workloads/rows.rs"]
 mod rows;
 #[path = "workloads/tables.rs"]
@@ -19,7 +21,7 @@ use std::io::{BufRead, BufReader, BufWriter};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const KINDS: &str = "tagged_flow,l4_flow_log,document,summary";
+const KINDS: &str = "tagged_flow,l4_flow_log,l7_flow_log,document,summary";
 
 /// So that a flow has some ten packets, and goes on for some seconds.
 fn small(mix: Mix, seed: u64) -> WorkloadOptions {
@@ -110,6 +112,7 @@ fn check(options: WorkloadOptions, queues: u32) {
         let single = format!("network {interval}");
         wrong.compare(&single, of(&single).iter(), service_of, expected);
     }
+    requests::check(&oracle, &rows, &mut wrong);
     wrong.none(&format!("{queues} queues, {options:?}"));
 }
 

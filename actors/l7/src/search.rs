@@ -1,8 +1,10 @@
 use crate::{PROTOCOLS, Probe, Protocol, Transport, Verdict};
 use messages::{Mark, Side};
 
-/// Most first bytes of a side that are kept until its protocol is known.
+/// Most first bytes of a side that are kept until its protocol is known, unless a single segment is longer.
 const MOST_HEAD: usize = 16 << 10;
+/// Segments of one side after which what is likely has to do where the other side has not been seen at all.
+const ONE_SIDED: usize = 8;
 /// Segments that no protocol can begin with before a conversation is given up.
 const MOST_TRIES: u32 = 48;
 
@@ -14,18 +16,18 @@ pub(crate) struct Head {
     pub(crate) marks: Vec<(usize, Mark)>,
     /// Something of the stream went before.
     pub(crate) joined: bool,
+    /// Something was seen of this side, kept or not.
+    spoke: bool,
     /// The best that was said of these bytes.
     maybe: Option<(&'static Protocol, Side)>,
-    more: bool,
 }
 
 impl Head {
     fn drop_bytes(&mut self) {
+        self.joined |= !self.bytes.is_empty();
         self.bytes.clear();
         self.marks.clear();
-        self.joined = true;
         self.maybe = None;
-        self.more = false;
     }
 }
 
@@ -76,12 +78,12 @@ impl Search {
         known: Option<&'static Protocol>,
     ) -> Found {
         if let Some(h) = self.heads.get_mut(end) {
-            if h.bytes.len() >= MOST_HEAD {
+            if h.bytes.len() + data.len() > MOST_HEAD {
                 h.drop_bytes();
             }
-            let n = data.len().min(MOST_HEAD);
+            h.spoke = true;
             h.marks.push((h.bytes.len(), mark));
-            h.bytes.extend_from_slice(data.get(..n).unwrap_or_default());
+            h.bytes.extend_from_slice(data);
         }
         self.ask(end, known)
     }
@@ -90,21 +92,24 @@ impl Search {
     pub(crate) fn gap(&mut self, end: usize) {
         if let Some(h) = self.heads.get_mut(end) {
             h.drop_bytes();
+            h.joined = true;
+            h.spoke = true;
         }
     }
 
     /// Nothing will come any more: what is likely has to do where the other side was silent.
     pub(crate) fn end(&mut self) -> Found {
-        for end in [0, 1] {
-            if let (Some(h), Some(o)) = (self.heads.get(end), self.heads.get(1 - end))
-                && let Some((p, side)) = h.maybe
-                && o.bytes.is_empty()
-                && (!o.joined || h.joined)
-            {
-                return Found::Protocol(p, client(end, side));
-            }
+        match (self.alone(0), self.alone(1)) {
+            (Some((p, side)), _) => Found::Protocol(p, client(0, side)),
+            (_, Some((p, side))) => Found::Protocol(p, client(1, side)),
+            _ => Found::Nothing,
         }
-        Found::Nothing
+    }
+
+    /// What `end` likely speaks, where nothing at all was seen of the other.
+    fn alone(&self, end: usize) -> Option<(&'static Protocol, Side)> {
+        let other = self.heads.get(1 - end)?;
+        self.heads.get(end)?.maybe.filter(|_| !other.spoke)
     }
 
     /// Bytes that are kept.
@@ -124,13 +129,22 @@ impl Search {
         }
         let port = |end: usize| self.ports.get(end).copied().unwrap_or_default();
         (p.probe)(&Probe {
-            data: &h.bytes,
-            other: &o.bytes,
+            data: self.first(h),
+            other: self.first(o),
             transport: self.transport,
             port_src: port(end),
             port_dst: port(1 - end),
             from_start: !h.joined,
         })
+    }
+
+    /// What of a head is looked at: of datagrams the first.
+    fn first<'a>(&self, h: &'a Head) -> &'a [u8] {
+        let end = match h.marks.get(1) {
+            Some((next, _)) if self.transport != Transport::Tcp => *next,
+            _ => h.bytes.len(),
+        };
+        h.bytes.get(..end).unwrap_or_default()
     }
 
     fn ask(&mut self, end: usize, known: Option<&'static Protocol>) -> Found {
@@ -160,13 +174,16 @@ impl Search {
             return Found::Nothing;
         };
         h.maybe = maybe;
-        h.more = more;
         if maybe.is_none() && !more {
             h.drop_bytes();
             self.tries += 1;
             if self.tries >= MOST_TRIES {
                 return Found::Hopeless;
             }
+        } else if h.marks.len() >= ONE_SIDED
+            && let Some((p, side)) = self.alone(end)
+        {
+            return Found::Protocol(p, client(end, side));
         }
         Found::Nothing
     }

@@ -14,6 +14,7 @@ mod mysql;
 mod nats;
 mod openwire;
 mod ping;
+mod postgresql;
 mod pulsar;
 mod redis;
 mod rocketmq;
@@ -35,6 +36,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &mysql::PROTOCOL,
     &kafka::PROTOCOL,
     &redis::PROTOCOL,
+    &postgresql::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
     &brpc::PROTOCOL,

@@ -256,12 +256,12 @@ impl Connection {
             (OK, Some(Command::Prepare)) if p.len >= PREPARED_LEN => {
                 self.prepared(p, asked.and_then(|a| a.prepared), &mut m);
             }
-            (OK, Some(c)) if c != Command::Fetch && !c.is_dump() => {
-                if asked.is_some_and(|a| a.is_write) {
-                    let mut r = Reader::new(p.payload);
-                    r.u8();
-                    m.affected_rows = integer(&mut r);
-                }
+            (OK, Some(c))
+                if c != Command::Fetch && !c.is_dump() && asked.is_some_and(|a| a.is_write) =>
+            {
+                let mut r = Reader::new(p.payload);
+                r.u8();
+                m.affected_rows = integer(&mut r);
             }
             _ => {}
         }
