@@ -14,7 +14,8 @@ cd "$(dirname "$0")/.."
 mode=${1:-}
 cache=${FLOWSTAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flowstage}
 target_dir=${CARGO_TARGET_DIR:-$cache/target}-fuzz
-all=(decode decapsulate capture_file flow_map frames documents tagged_flows settings l7_engine l7_sessions l7_parser)
+all=(decode decapsulate capture_file flow_map frames documents tagged_flows request_logs settings l7_engine l7_sessions
+    l7_parser)
 read -ra targets <<<"${FUZZ:-${all[*]}}"
 
 # program TARGET: the program that runs it.

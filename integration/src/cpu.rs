@@ -1,8 +1,4 @@
 //! CPU time of processes. Wall time means nothing on a shared machine.
-#![allow(
-    unsafe_code,
-    reason = "clock_gettime(2): the standard library does not say what a thread has used"
-)]
 use std::io;
 
 /// Clock ticks a second in `/proc`: USER_HZ, fixed at 100 by the kernel's interface.
@@ -89,22 +85,6 @@ pub fn of_threads(pid: u32) -> io::Result<f64> {
     Ok(ns / 1e9)
 }
 
-/// CPU seconds used so far by the thread that asks, to the nanosecond.
-///
-/// # Errors
-/// The kernel has no such clock.
-pub fn of_this_thread() -> io::Result<f64> {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is to a live value of the type that clock_gettime(2) writes.
-    if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(now.tv_sec as f64 + now.tv_nsec as f64 / 1e9)
-}
-
 /// Fields of proc(5) `stat`, counted from the one after the command's closing parenthesis.
 fn fields(path: &str, first: usize) -> io::Result<Cpu> {
     let text = std::fs::read_to_string(path)?;
@@ -143,6 +123,5 @@ mod tests {
         let own = std::process::id();
         assert!(super::of_process(own).unwrap().total() >= before.total());
         assert!(super::of_threads(own).unwrap() >= 0.01);
-        assert!(super::of_this_thread().unwrap() > 0.01);
     }
 }

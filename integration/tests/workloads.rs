@@ -218,6 +218,36 @@ fn scan() {
     check(small(Mix::Scan, 2), 4);
 }
 
+/// Requests are the same however they are cut: from a byte a segment to all that an IP packet can hold.
+#[test]
+fn requests_in_segments_of_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("workload.pcap");
+    for (seed, mix, segment) in [
+        (1, Mix::Rpc, 1),
+        (2, Mix::Web, 1),
+        (3, Mix::Web, 2),
+        (4, Mix::Rpc, 7),
+        (5, Mix::Web, 64),
+        (6, Mix::Rpc, 536),
+        (7, Mix::Web, 9_000),
+        (8, Mix::Rpc, 65_000),
+        (9, Mix::Web, 65_000),
+    ] {
+        let options = WorkloadOptions {
+            flows: 20,
+            packets: 30_000,
+            segment,
+            ..small(mix, seed)
+        };
+        let oracle = write(options, &path);
+        let rows = replay(&path, 1);
+        let mut wrong = Wrong::default();
+        requests::check(&oracle, &rows, &mut wrong);
+        wrong.none(&format!("{options:?}"));
+    }
+}
+
 /// What is in tunnels and fragments counts as if it were not.
 #[test]
 fn tunnels_and_fragments() {

@@ -294,7 +294,7 @@ fn request(rng: &mut fastrand::Rng) -> flow_log::AppProtoLogsData {
             ..Default::default()
         }),
         version: "1.1".into(),
-        trace_info: (item % 4 == 0).then(|| flow_log::TraceInfo {
+        trace_info: item.is_multiple_of(4).then(|| flow_log::TraceInfo {
             trace_ids: vec![format!("{:032x}", rng.u128(..))],
             span_id: format!("{:016x}", rng.u64(..)),
             ..Default::default()

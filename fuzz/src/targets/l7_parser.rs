@@ -9,7 +9,7 @@ use crate::{FromCaptures, Target};
 use capture::CaptureFile;
 use flow::Decoder;
 use l7::{Conversation, PROTOCOLS, Protocol, Settings, Transport, samples};
-use messages::{Mark, MetaPacket, Side, protocol};
+use messages::{L7Message, Mark, MetaPacket, Side, protocol};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -84,10 +84,19 @@ fn run(input: &[u8]) {
             Step::Gap(from, n) => c.gap(from, n, &settings, &mut out),
         }
         assert!(c.memory() <= MEMORY, "{} bytes are kept", c.memory());
-        out.drain(..).for_each(|m| check_message(&m, frame));
+        out.drain(..).for_each(|m| check(&m, frame));
     }
     c.end(&settings, &mut out);
-    out.iter().for_each(|m| check_message(m, frame));
+    out.iter().for_each(|m| check(m, frame));
+}
+
+/// In order, a message does not end before it begins.
+fn check(m: &L7Message, frames: u64) {
+    check_message(m, frames);
+    assert!(
+        m.start.frame <= m.end.frame && m.start.time_ns <= m.end.time_ns,
+        "{m:?}"
+    );
 }
 
 fn probe(p: &Protocol, transport: Transport, data: &[u8]) {

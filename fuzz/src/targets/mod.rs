@@ -13,6 +13,7 @@ mod l7_message;
 pub mod l7_parser;
 pub mod l7_sessions;
 mod message;
+pub mod request_logs;
 mod script;
 pub mod settings;
 pub mod tagged_flows;
@@ -20,7 +21,7 @@ pub mod tagged_flows;
 use crate::Target;
 
 /// All of them.
-pub const ALL: [Target; 11] = [
+pub const ALL: [Target; 12] = [
     decode::TARGET,
     decapsulate::TARGET,
     capture_file::TARGET,
@@ -28,6 +29,7 @@ pub const ALL: [Target; 11] = [
     frames::TARGET,
     documents::TARGET,
     tagged_flows::TARGET,
+    request_logs::TARGET,
     settings::TARGET,
     l7_parser::TARGET,
     l7_engine::TARGET,

@@ -23,7 +23,7 @@ fn run(input: &[u8]) {
         expiry: Expiry::off(),
         ids: RowIds::new(1),
     };
-    let decoder = FlowLogDecoder::new(config, Agents::default());
+    let decoder = FlowLogDecoder::<L4LogRow>::new(config, Agents::default());
     let decoded = decode::<_, LogRows<L4LogRow>>(decoder, MessageType::TaggedFlow, input);
     if flow_log::TaggedFlow::decode(input).is_ok_and(|m| m.flow.is_some()) {
         let refused = decoded

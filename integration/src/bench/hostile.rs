@@ -1,7 +1,7 @@
 //! What a parser of an application protocol costs on 64 KiB that somebody made to cost: thread CPU time, the worst of
 //! each kind.
 use crate::table::Table;
-use integration::cpu::of_this_thread;
+use crate::thread_cpu::of_this_thread;
 use l7::samples::{self, Sample};
 use l7::{Conversation, Engine, Limits, PROTOCOLS, Packet, Protocol, Settings, Transport};
 use messages::{Ip, Mark, Side};

@@ -15,6 +15,7 @@ mod requests;
 mod sink;
 mod spread;
 mod table;
+mod thread_cpu;
 mod wait4;
 
 use clap::{Parser, Subcommand};

@@ -9,6 +9,7 @@ mod http1;
 mod http2;
 mod json;
 mod kafka;
+mod mongodb;
 mod mqtt;
 mod mysql;
 mod nats;
@@ -36,6 +37,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &mysql::PROTOCOL,
     &kafka::PROTOCOL,
     &redis::PROTOCOL,
+    &mongodb::PROTOCOL,
     &postgresql::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,

@@ -129,7 +129,7 @@ fn of_client(m: &Message<'_>) -> Likeness {
     match m.kind {
         b'Q' if begins_statement(text(&mut r)) => Likeness::Strong,
         b'P' if is_name(text(&mut r)) && begins_statement(text(&mut r)) => Likeness::Strong,
-        b'B' => is(m.len >= 8 && is_name(text(&mut r)) && is_name(text(&mut r))),
+        b'B' => is(m.len >= 8 && is_name(text(&mut r)) && is_name(text(&mut r)) && is_bound(r)),
         b'E' => {
             let portal = text(&mut r);
             is(is_name(portal) && m.len == portal.len() + 5)
@@ -142,6 +142,35 @@ fn of_client(m: &Message<'_>) -> Likeness {
         b'S' | b'H' | b'X' => is(m.len == 0),
         _ => Likeness::None,
     }
+}
+
+/// What follows the names in a Bind, as far as it is there: formats of parameters, parameters, formats of columns.
+fn is_bound(mut r: Reader<'_>) -> bool {
+    let formats = |r: &mut Reader<'_>| -> Option<bool> {
+        let n = r.u16()?.into();
+        for _ in 0..n {
+            if r.u16()? > 1 {
+                return Some(false);
+            }
+        }
+        Some(true)
+    };
+    let parameters = |r: &mut Reader<'_>| -> Option<bool> {
+        let n = r.u16()?.into();
+        for _ in 0..n {
+            match r.u32()? {
+                u32::MAX => {}
+                len if len > 1 << 30 => return Some(false),
+                len => {
+                    r.take(len as usize)?;
+                }
+            }
+        }
+        Some(true)
+    };
+    let mut all = || Some(formats(&mut r)? && parameters(&mut r)? && formats(&mut r)?);
+    // What is not there is not wrong.
+    all().unwrap_or(true)
 }
 
 fn of_server(m: &Message<'_>) -> Likeness {

@@ -461,6 +461,7 @@ fn first_bytes_are_recognised() {
         b"\x0a\0\0\0\x03select 1",
         &[0; 32],
         &[0xff; 32],
+        b"B\x08\xc0\x01\0\0\0\x17\0\0\0YKGR8\xe1\xb0",
         b"\0\0\0\x20\0\x12\0\x04\0\0\0\x01\0\x03abc",
     ] {
         assert_eq!(probe(&PROTOCOL, other, b"", 5432), Verdict::No, "{other:?}");
