@@ -5,6 +5,9 @@ use messages::{Mark, Side};
 const MOST_HEAD: usize = 16 << 10;
 /// Segments of one side after which what is likely has to do where the other side has not been seen at all.
 const ONE_SIDED: usize = 8;
+/// Segments of a head after which protocols are asked only when it has grown by an eighth: else tiny segments would cost
+/// the square of its length.
+const PATIENCE: usize = 32;
 /// Segments that no protocol can begin with before a conversation is given up.
 const MOST_TRIES: u32 = 48;
 
@@ -14,6 +17,8 @@ pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
     /// Where segments begin in `bytes`.
     pub(crate) marks: Vec<(usize, Mark)>,
+    /// How much of `bytes` was there when protocols were asked last.
+    asked: usize,
     /// Something of the stream went before.
     pub(crate) joined: bool,
     /// Something was seen of this side, kept or not.
@@ -27,6 +32,7 @@ impl Head {
         self.joined |= !self.bytes.is_empty();
         self.bytes.clear();
         self.marks.clear();
+        self.asked = 0;
         self.maybe = None;
     }
 }
@@ -84,6 +90,10 @@ impl Search {
             h.spoke = true;
             h.marks.push((h.bytes.len(), mark));
             h.bytes.extend_from_slice(data);
+            if h.marks.len() > PATIENCE && h.bytes.len() < h.asked + h.asked / 8 {
+                return Found::Nothing;
+            }
+            h.asked = h.bytes.len();
         }
         self.ask(end, known)
     }
@@ -194,5 +204,26 @@ const fn client(end: usize, side: Side) -> usize {
     match side {
         Side::Client => end,
         Side::Server => 1 - end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_at_a_time_protocols_are_asked_less_and_less() {
+        let mut search = Search::new(Transport::Tcp, [40_000, 80], true);
+        let mut asked = 0;
+        // The beginning of a request that does not end.
+        for byte in b"GET /".iter().chain(&[b'a'; 8000]).take(8000) {
+            let before = search.heads[0].asked;
+            let found = search.take(0, &[*byte], Mark::default(), None);
+            asked += usize::from(search.heads[0].asked != before);
+            if !matches!(found, Found::Nothing) {
+                break;
+            }
+        }
+        assert!((PATIENCE..PATIENCE + 60).contains(&asked), "{asked}");
     }
 }
