@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 mode=${1:-}
 cache=${FLOWSTAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flowstage}
 target_dir=${CARGO_TARGET_DIR:-$cache/target}-fuzz
-all=(decode decapsulate capture_file flow_map frames documents tagged_flows settings)
+all=(decode decapsulate capture_file flow_map frames documents tagged_flows request_logs settings)
 read -ra targets <<<"${FUZZ:-${all[*]}}"
 
 # libFuzzer is C++ and compiled here.

@@ -449,7 +449,7 @@ pub fn senders(w: &mut Wiring, c: &AgentConfig, server: SocketAddr, wait: bool) 
         ..config
     };
     let l7_flow_log = c.l7.enabled.then(|| {
-        let sink = frame_sink(w, c, server, "flow_log.receiver");
+        let sink = frame_sink(w, c, server, "flow_log.receiver.l7");
         w.stage(
             "uniform_sender.l7_flow_log",
             queue,

@@ -194,6 +194,9 @@ mod tests {
             ("flow_log.receiver", "flow_log.decoder"),
             ("flow_log.decoder", "flow_log.throttler"),
             ("flow_log.throttler", "flow_log.dbwriter"),
+            ("flow_log.receiver.l7", "flow_log.decoder.l7"),
+            ("flow_log.decoder.l7", "flow_log.throttler.l7"),
+            ("flow_log.throttler.l7", "flow_log.dbwriter"),
             ("flow_log.dbwriter", "ClickHouse"),
             ("ext_metrics.receiver", "ext_metrics.decoder"),
         ] {

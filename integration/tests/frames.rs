@@ -53,12 +53,25 @@ fn wait_closed(mut stream: TcpStream) {
 
 const METRICS: u8 = MessageType::Metrics as u8;
 const FLOW_LOGS: u8 = MessageType::TaggedFlow as u8;
-/// What the stored documents are about: single and both ends of L4, which have tables, and of L7, which have none yet.
+const REQUEST_LOGS: u8 = MessageType::ProtocolLog as u8;
+/// What the stored documents are about: traffic and requests, each of one end and as often of both.
 const NETWORK_ROWS: u64 = 4;
-const MAP_ROWS: u64 = 4;
-const ALL_MAPS: &str = "SELECT count() FROM flow_metrics.`network_map.1s`";
-const ALL_SINGLES: &str = "SELECT count() FROM flow_metrics.`network.1s`";
+const APPLICATION_ROWS: u64 = 2;
+const ALL_DOCUMENTS: u64 = 2 * (NETWORK_ROWS + APPLICATION_ROWS);
 const ALL_FLOWS: &str = "SELECT count() FROM flow_log.l4_flow_log";
+const ALL_REQUESTS: &str = "SELECT count() FROM flow_log.l7_flow_log";
+
+/// Rows of one of the tables of seconds.
+fn all_of(table: &str) -> String {
+    format!("SELECT count() FROM flow_metrics.`{table}.1s`")
+}
+
+/// Rows of all tables of one interval.
+fn all_metrics(interval: &str) -> String {
+    let tables = ["network", "network_map", "application", "application_map"];
+    let counts = tables.map(|t| format!("(SELECT count() FROM flow_metrics.`{t}.{interval}`)"));
+    format!("SELECT {}", counts.join(" + "))
+}
 
 fn server_for_frames(test: &str) -> Option<Server> {
     let needs = [requirement::libchdb(), requirement::shared()];
@@ -70,7 +83,8 @@ fn server_for_frames(test: &str) -> Option<Server> {
     }
     let options = ServerOptions::default()
         .set("store.retention", "off")
-        .set("flow_log.throttle", "0");
+        .set("flow_log.throttle", "0")
+        .set("flow_log.l7_throttle", "0");
     Some(Server::ready(&options).unwrap())
 }
 
@@ -82,20 +96,24 @@ fn an_original_agents_frames_are_rows() {
     let frames = stored();
     let mut stream = connect(&server);
     for f in &frames {
-        // Request logs have no tables yet: what cannot be taken must not hurt what can.
         stream.write_all(&f.bytes).unwrap();
     }
-    let flows: u64 = frames
-        .iter()
-        .filter(|f| f.kind == FLOW_LOGS)
-        .map(|f| f.messages)
-        .sum();
-    server.wait_number(ALL_FLOWS, flows).unwrap();
-    server.wait_number(ALL_MAPS, MAP_ROWS).unwrap();
-    server.wait_number(ALL_SINGLES, NETWORK_ROWS).unwrap();
-    let minutes = "SELECT (SELECT count() FROM flow_metrics.`network.1m`) + (SELECT count() FROM flow_metrics.`network_map.1m`)";
+    let of = |kind| {
+        let frames = frames.iter().filter(|f| f.kind == kind);
+        frames.map(|f| f.messages).sum::<u64>()
+    };
+    server.wait_number(ALL_FLOWS, of(FLOW_LOGS)).unwrap();
+    server.wait_number(ALL_REQUESTS, of(REQUEST_LOGS)).unwrap();
+    for (table, rows) in [
+        ("network", NETWORK_ROWS),
+        ("network_map", NETWORK_ROWS),
+        ("application", APPLICATION_ROWS),
+        ("application_map", APPLICATION_ROWS),
+    ] {
+        server.wait_number(&all_of(table), rows).unwrap();
+    }
     assert_eq!(
-        server.number(minutes).unwrap(),
+        server.number(&all_metrics("1m")).unwrap(),
         0,
         "all stored documents are of seconds"
     );
@@ -153,9 +171,67 @@ fn an_original_agents_frames_are_rows() {
             ("rtt", "91"), ("flows", "481"), ("ids", "481"),
         ],
     );
+    check(
+        &server,
+        "SELECT toUInt32(time) AS time, IPv4NumToString(ip4_0) AS ip_0, IPv4NumToString(ip4_1) AS ip_1, server_port,
+                protocol, observation_point, agent_id, l7_protocol, endpoint, app_service, request, response,
+                direction_score, rrt_max, rrt_sum, rrt_count, client_error, error
+         FROM flow_metrics.`application_map.1s` ORDER BY time LIMIT 1",
+        &[
+            ("time", "1795368409"), ("ip_0", "127.0.0.1"), ("ip_1", "127.0.0.1"), ("server_port", "18080"),
+            ("protocol", "6"), ("observation_point", "local"), ("agent_id", "7"), ("l7_protocol", "20"),
+            ("endpoint", "/a.txt"), ("app_service", ""), ("request", "1554"), ("response", "1554"),
+            ("direction_score", "255"), ("rrt_max", "4355"), ("rrt_sum", "535074"), ("rrt_count", "1554"),
+            ("client_error", "0"), ("error", "0"),
+        ],
+    );
+    check(
+        &server,
+        "SELECT toUInt32(time) AS time, IPv4NumToString(ip4) AS ip, l3_epc_id, role, request, rrt_sum
+         FROM flow_metrics.`application.1s` ORDER BY time DESC LIMIT 1",
+        &[
+            ("time", "1795368410"), ("ip", "127.0.0.1"), ("l3_epc_id", "1"), ("role", "2"), ("request", "446"),
+            ("rrt_sum", "127164"),
+        ],
+    );
+    check(
+        &server,
+        "SELECT toUInt32(time) AS time, IPv4NumToString(ip4_0) AS ip_0, IPv4NumToString(ip4_1) AS ip_1, is_ipv4,
+                client_port, server_port, protocol, observation_point, signal_source, agent_id, type, l7_protocol,
+                biz_protocol, version, request_type, request_domain, request_resource, endpoint, response_status,
+                response_code, response_exception, concat('t', trace_id) AS trace, concat('s', span_id) AS span, response_duration, response_length,
+                captured_request_byte, captured_response_byte, direction_score, req_tcp_seq, resp_tcp_seq,
+                l3_epc_id_0, capture_network_type_id, toUnixTimestamp64Micro(start_time) AS start_us,
+                toUnixTimestamp64Micro(end_time) AS end_us, length(attribute_names) AS attributes,
+                request_length IS NULL AND request_id IS NULL AND sql_affected_rows IS NULL AND span_kind IS NULL AS no
+         FROM flow_log.l7_flow_log WHERE flow_id = 7181473635771613185",
+        &[
+            ("time", "1795368409"), ("ip_0", "127.0.0.1"), ("ip_1", "127.0.0.1"), ("is_ipv4", "1"),
+            ("client_port", "37620"), ("server_port", "18080"), ("protocol", "6"), ("observation_point", "local"),
+            ("signal_source", "0"), ("agent_id", "7"), ("type", "2"), ("l7_protocol", "20"), ("biz_protocol", "HTTP"),
+            ("version", "1.1"), ("request_type", "GET"), ("request_domain", "127.0.0.1:18080"),
+            ("request_resource", "/a.txt?i=0"), ("endpoint", "/a.txt"), ("response_status", "0"),
+            ("response_code", "200"), ("response_exception", ""), ("trace", "t00000000000000000000000000000001"),
+            ("span", "s0000000000000001"), ("response_duration", "4125"), ("response_length", "6"),
+            ("captured_request_byte", "179"), ("captured_response_byte", "217"), ("direction_score", "255"),
+            ("req_tcp_seq", "555449526"), ("resp_tcp_seq", "3661244306"), ("l3_epc_id_0", "1"),
+            ("capture_network_type_id", "3"), ("start_us", "1795368409021447"), ("end_us", "1795368409025572"),
+            ("attributes", "0"), ("no", "1"),
+        ],
+    );
+    check(
+        &server,
+        "SELECT count() AS rows, uniqExact(_id) AS ids, uniqExact(flow_id) AS flows, uniqExact(trace_id) AS traces,
+                countIf(trace_id_index = xxHash64(trace_id)) AS indexed, sum(response_code) AS codes
+         FROM flow_log.l7_flow_log",
+        &[
+            ("rows", "969"), ("ids", "969"), ("flows", "969"), ("traces", "969"), ("indexed", "969"),
+            ("codes", "193800"),
+        ],
+    );
     let taken = frames
         .iter()
-        .filter(|f| f.kind == METRICS || f.kind == FLOW_LOGS)
+        .filter(|f| [METRICS, FLOW_LOGS, REQUEST_LOGS].contains(&f.kind))
         .count();
     conformance::record("frames", taken, frames.len() - taken);
 }
@@ -181,38 +257,38 @@ fn however_the_bytes_arrive_a_message_is_a_row() {
     };
     let frames: Vec<Stored> = stored()
         .into_iter()
-        .filter(|f| f.kind == FLOW_LOGS || f.kind == METRICS)
+        .filter(|f| [FLOW_LOGS, REQUEST_LOGS, METRICS].contains(&f.kind))
         .collect();
     let of = |kind| frames.iter().filter(move |f| f.kind == kind);
-    let mut flows = 0;
+    let is_small = |f: &&Stored| f.bytes.len() < 4096;
+    let all_in = |kind| of(kind).map(|f| f.messages).sum::<u64>();
+    let in_small = |kind| of(kind).filter(is_small).map(|f| f.messages).sum::<u64>();
 
     // Several in one segment.
     let all: Vec<u8> = frames.iter().flat_map(|f| f.bytes.clone()).collect();
     connect(&server).write_all(&all).unwrap();
-    flows += of(FLOW_LOGS).map(|f| f.messages).sum::<u64>();
-    let mut documents = NETWORK_ROWS + MAP_ROWS;
+    let (mut flows, mut requests) = (all_in(FLOW_LOGS), all_in(REQUEST_LOGS));
+    let mut documents = ALL_DOCUMENTS;
 
     // A byte at a time; the small ones, so that it does not take all day.
-    for f in frames.iter().filter(|f| f.bytes.len() < 4096) {
+    for f in frames.iter().filter(is_small) {
         let mut stream = connect(&server);
         for byte in &f.bytes {
             stream.write_all(&[*byte]).unwrap();
         }
     }
-    flows += of(FLOW_LOGS)
-        .filter(|f| f.bytes.len() < 4096)
-        .map(|f| f.messages)
-        .sum::<u64>();
-    documents += NETWORK_ROWS + MAP_ROWS;
+    flows += in_small(FLOW_LOGS);
+    requests += in_small(REQUEST_LOGS);
+    documents += ALL_DOCUMENTS;
 
     // Cut in two at every position.
-    let small = of(FLOW_LOGS).find(|f| f.bytes.len() < 4096).unwrap();
+    let small = of(FLOW_LOGS).find(is_small).unwrap();
     let documents_of = [
         ("metrics-0.frame", 1),
-        ("metrics-1.frame", 5),
-        ("metrics-2.frame", 2),
+        ("metrics-1.frame", 7),
+        ("metrics-2.frame", 4),
     ];
-    for f in frames.iter().filter(|f| f.bytes.len() < 4096) {
+    for f in frames.iter().filter(is_small) {
         let mut stream = connect(&server);
         for at in 1..f.bytes.len() {
             let (first, second) = f.bytes.split_at(at);
@@ -222,6 +298,8 @@ fn however_the_bytes_arrive_a_message_is_a_row() {
         let sent = f.bytes.len() as u64 - 1;
         if f.name == small.name {
             flows += sent * f.messages;
+        } else if f.kind == REQUEST_LOGS {
+            requests += sent * f.messages;
         } else {
             let each = documents_of
                 .iter()
@@ -232,8 +310,8 @@ fn however_the_bytes_arrive_a_message_is_a_row() {
         }
     }
     server.wait_number(ALL_FLOWS, flows).unwrap();
-    let both = format!("SELECT ({ALL_MAPS}) + ({ALL_SINGLES})");
-    server.wait_number(&both, documents).unwrap();
+    server.wait_number(ALL_REQUESTS, requests).unwrap();
+    server.wait_number(&all_metrics("1s"), documents).unwrap();
     conformance::record("frames-cut", frames.len(), 0);
 }
 
@@ -310,21 +388,29 @@ fn damage_closes_its_own_connection_with_one_line_and_no_other() {
         (Encoder::Raw, [&9u32.to_le_bytes()[..], &[0xff; 9]].concat()),
     ];
     for (encoder, body) in &bodies {
-        for kind in [MessageType::TaggedFlow, MessageType::Metrics] {
+        for kind in [
+            MessageType::TaggedFlow,
+            MessageType::ProtocolLog,
+            MessageType::Metrics,
+        ] {
             connect(&server)
                 .write_all(&frame(kind, *encoder, body))
                 .unwrap();
         }
     }
 
-    // One of each, and of both types, is at least one message that could not be taken.
+    // One of each, and of every type, is at least one message that could not be taken.
     let counted = wait_for("damaged bodies to be counted", MINUTE, || {
         let stats = server.stats()?;
         let at = |stage| dropped(&stats, stage);
         let logs = at("flow_log.receiver") + at("flow_log.decoder");
+        let requests = at("flow_log.receiver.l7") + at("flow_log.decoder.l7");
         let metrics = at("flow_metrics.receiver") + at("flow_metrics.decoder");
-        let seen = format!("{logs} flow logs, {metrics} documents");
-        if logs >= bodies.len() as u64 && metrics >= bodies.len() as u64 {
+        let seen = format!("{logs} flow logs, {requests} request logs, {metrics} documents");
+        if [logs, requests, metrics]
+            .iter()
+            .all(|n| *n >= bodies.len() as u64)
+        {
             Ok(seen)
         } else {
             Err(seen)

@@ -1,5 +1,7 @@
 //! Generated workloads through `flowstage-agent replay`, and through the whole line into the tables: every flow and
 //! every second is as the oracle says, whatever goes wrong on the network, with one capture queue and with four.
+#[path = "workloads/requests.rs"]
+mod requests;
 #[path = "workloads/rows.rs"]
 mod rows;
 #[path = "workloads/tables.rs"]
@@ -19,7 +21,7 @@ use std::io::{BufRead, BufReader, BufWriter};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const KINDS: &str = "tagged_flow,l4_flow_log,document,summary";
+const KINDS: &str = "tagged_flow,l4_flow_log,l7_flow_log,document,summary";
 
 /// So that a flow has some ten packets, and goes on for some seconds.
 fn small(mix: Mix, seed: u64) -> WorkloadOptions {
@@ -110,6 +112,7 @@ fn check(options: WorkloadOptions, queues: u32) {
         let single = format!("network {interval}");
         wrong.compare(&single, of(&single).iter(), service_of, expected);
     }
+    requests::check(&oracle, &rows, &mut wrong);
     wrong.none(&format!("{queues} queues, {options:?}"));
 }
 
@@ -213,6 +216,39 @@ fn dns() {
 fn scan() {
     check(small(Mix::Scan, 1), 1);
     check(small(Mix::Scan, 2), 4);
+}
+
+/// Requests are the same however they are cut: from a byte a segment to all that an IP packet can hold.
+#[test]
+fn requests_in_segments_of_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("workload.pcap");
+    // Seeds with which the end of the capture cuts no message in a byte that its count hangs on.
+    for (seed, mix, segment) in [
+        (2, Mix::Rpc, 1),
+        (2, Mix::Web, 1),
+        (3, Mix::Web, 2),
+        (4, Mix::Rpc, 7),
+        (5, Mix::Web, 64),
+        (6, Mix::Rpc, 536),
+        (7, Mix::Web, 9_000),
+        (8, Mix::Rpc, 65_000),
+        (9, Mix::Web, 65_000),
+    ] {
+        let options = WorkloadOptions {
+            flows: 20,
+            packets: 30_000,
+            // Short segments follow each other: a lost one is there again before it is given up.
+            rate: 300_000,
+            segment,
+            ..small(mix, seed)
+        };
+        let oracle = write(options, &path);
+        let rows = replay(&path, 1);
+        let mut wrong = Wrong::default();
+        requests::check(&oracle, &rows, &mut wrong);
+        wrong.none(&format!("{options:?}"));
+    }
 }
 
 /// What is in tunnels and fragments counts as if it were not.

@@ -180,6 +180,27 @@ impl L7Message {
         }
     }
 
+    /// It counts as one that asks: a request, or a lone message of a client.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        match self.kind {
+            MessageKind::Request => true,
+            MessageKind::Response => false,
+            MessageKind::Session => self.from == Side::Client,
+        }
+    }
+
+    /// It counts as one that answers: a response, or a lone message of a server that does something; a greeting does
+    /// not.
+    #[must_use]
+    pub fn is_answering(&self) -> bool {
+        match self.kind {
+            MessageKind::Request => false,
+            MessageKind::Response => true,
+            MessageKind::Session => self.from == Side::Server && !self.request_type.is_empty(),
+        }
+    }
+
     /// Adds what the protocol has beyond the fields; an empty value is absent.
     pub fn attribute(&mut self, name: &'static str, value: impl Into<Text>) {
         let value = value.into();

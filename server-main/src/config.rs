@@ -152,13 +152,18 @@ pub enum RetentionRule {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowLog {
-    /// Rows a second; of more a uniform sample is stored and the rest counted as `sampled`. 0 = all.
+    /// Flows a second; of more a uniform sample is stored and the rest counted as `sampled`. 0 = all.
     pub throttle: u32,
+    /// Requests a second, in the same way. 0 = all.
+    pub l7_throttle: u32,
 }
 
 impl Default for FlowLog {
     fn default() -> Self {
-        Self { throttle: 50_000 }
+        Self {
+            throttle: 50_000,
+            l7_throttle: 50_000,
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 use crate::config::ServerConfig;
 use ingester::{
     Agents, BlockLimits, DbWriter, DbWriterConfig, Expiry, ExtMetricsDecoder, FlowLogDecoder,
-    FlowLogDecoderConfig, FlowLogTables, FlowMetricsDecoder, FlowMetricsTables, Receiver,
-    ReceiverConfig, Routes, RowIds, StoreSink, Throttler, ThrottlerConfig,
+    FlowLogDecoderConfig, FlowLogRows, FlowLogTables, FlowMetricsDecoder, FlowMetricsTables,
+    Frames, L4LogRow, L7LogRow, LogRow, LogRows, Receiver, ReceiverConfig, Routes, RowIds,
+    StoreSink, Throttler, ThrottlerConfig,
 };
 use messages::frame::MAX_FRAME;
 use observe::{Observatory, PlainStats, Signal};
 use proto::stats::Stats;
-use stage::{NoOutlet, Outlet, Wiring, block, drop_newest};
+use stage::{NoOutlet, Outlet, Policy, Port, Wiring, block, drop_newest};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::StoreConfig;
@@ -74,42 +75,37 @@ pub fn server<B: ingester::BlockStore>(
     let dbwriter = w.stage("flow_log.dbwriter", rows, Some(TICK), sink, move || {
         DbWriter::<FlowLogTables, B>::new(&writer)
     });
-    let rows_per_s = i64::from(c.flow_log.throttle);
-    let throttler = w.stage(
-        "flow_log.throttler",
-        block(DECODER_QUEUE),
-        Some(TICK),
-        Outlet::new(&dbwriter, "L4FlowLog"),
-        move || {
-            Throttler::new(ThrottlerConfig {
-                rows_per_s,
-                ..ThrottlerConfig::default()
-            })
-        },
-    );
-    let (a, ids) = (agents.clone(), RowIds::new(0));
-    let decoder = w.stage(
-        "flow_log.decoder",
-        messages,
-        None,
-        Outlet::new(&throttler, "L4FlowLog"),
-        move || {
-            FlowLogDecoder::new(
-                FlowLogDecoderConfig {
-                    expiry: expiry.clone(),
-                    ids: ids.clone(),
-                },
-                a.clone(),
-            )
-        },
-    );
-    let a = agents.clone();
-    let flow_log = w.stage(
-        "flow_log.receiver",
+    let logs = Logs {
         entrance,
-        None,
-        Outlet::new(&decoder, "L4FlowLog (pb)"),
-        move || Receiver::new(ReceiverConfig::default(), a.clone()),
+        messages,
+        dbwriter,
+        config: FlowLogDecoderConfig {
+            expiry,
+            ids: RowIds::new(0),
+        },
+        agents: agents.clone(),
+    };
+    let flow_log = logs.line::<L4LogRow>(
+        w,
+        [
+            "flow_log.receiver",
+            "flow_log.decoder",
+            "flow_log.throttler",
+        ],
+        ["L4FlowLog (pb)", "L4FlowLog", "L4FlowLog"],
+        c.flow_log.throttle,
+    );
+    // The same for requests, on a thread of its own: -L7FlowLog-> queue -> flow_log.dbwriter
+    w.arbiter("flow_log.l7");
+    let request_log = logs.line::<L7LogRow>(
+        w,
+        [
+            "flow_log.receiver.l7",
+            "flow_log.decoder.l7",
+            "flow_log.throttler.l7",
+        ],
+        ["L7FlowLog (pb)", "L7FlowLog", "L7FlowLog"],
+        c.flow_log.l7_throttle,
     );
 
     // ext_metrics.receiver -> queue -> ext_metrics.decoder: agents' own statistics, for the page
@@ -130,21 +126,73 @@ pub fn server<B: ingester::BlockStore>(
     Routes {
         flow_metrics: Some(flow_metrics),
         flow_log: Some(flow_log),
+        request_log: Some(request_log),
         ext_metrics: Some(ext_metrics),
+    }
+}
+
+/// What the lines of flow logs share, which differ in their rows.
+struct Logs {
+    entrance: Policy,
+    messages: Policy,
+    dbwriter: Port<FlowLogRows>,
+    config: FlowLogDecoderConfig,
+    agents: Agents,
+}
+
+impl Logs {
+    /// Wires receiver, decoder and throttler of one kind, and what is written on the arrows that leave them; returns
+    /// the receiver's port.
+    fn line<R: LogRow>(
+        &self,
+        w: &mut Wiring,
+        [receiver, decoder, throttler]: [&'static str; 3],
+        [to_decoder, to_throttler, to_dbwriter]: [&'static str; 3],
+        rows_per_s: u32,
+    ) -> Port<Frames>
+    where
+        LogRows<R>: Into<FlowLogRows>,
+    {
+        let out = Outlet::new(&self.dbwriter, to_dbwriter);
+        let throttler = w.stage(
+            throttler,
+            block(DECODER_QUEUE),
+            Some(TICK),
+            out,
+            move || {
+                Throttler::<R>::new(ThrottlerConfig {
+                    rows_per_s: rows_per_s.into(),
+                    ..ThrottlerConfig::default()
+                })
+            },
+        );
+        let (c, a) = (self.config.clone(), self.agents.clone());
+        let out = Outlet::new(&throttler, to_throttler);
+        let decoder = w.stage(decoder, self.messages, None, out, move || {
+            FlowLogDecoder::<R>::new(c.clone(), a.clone())
+        });
+        let a = self.agents.clone();
+        let out = Outlet::new(&decoder, to_decoder);
+        w.stage(receiver, self.entrance, None, out, move || {
+            Receiver::new(ReceiverConfig::default(), a.clone())
+        })
     }
 }
 
 /// What the ledger of the page follows from its entrance to the store.
 #[must_use]
 pub fn signals() -> Vec<Signal> {
-    ["flow_metrics", "flow_log"]
-        .into_iter()
-        .map(|name| Signal {
-            name: name.to_owned(),
-            entries: vec![format!("{name}.decoder")],
-            exit: format!("{name}.dbwriter"),
-        })
-        .collect()
+    [
+        ("flow_metrics", vec!["flow_metrics.decoder"]),
+        ("flow_log", vec!["flow_log.decoder", "flow_log.decoder.l7"]),
+    ]
+    .into_iter()
+    .map(|(name, entries)| Signal {
+        name: name.to_owned(),
+        entries: entries.into_iter().map(str::to_owned).collect(),
+        exit: format!("{name}.dbwriter"),
+    })
+    .collect()
 }
 
 /// Where agents' statistics go: to the page, once there is one.

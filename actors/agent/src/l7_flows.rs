@@ -147,10 +147,9 @@ fn describe(flow: &FlowView<'_>, client: usize) -> Arc<AppFlow> {
 
 /// What one message counts for.
 fn meter(told: &Told) -> AppMeter {
-    let asking = told.is_asking();
     let mut m = AppMeter {
-        request: asking.into(),
-        response: (!asking).into(),
+        request: told.message.is_asking().into(),
+        response: told.message.is_answering().into(),
         timeout: told.is_late.into(),
         ..AppMeter::default()
     };

@@ -1,7 +1,7 @@
-//! How many metric documents and flows a CPU second turns from frames into columnar blocks.
+//! How many metric documents, flows and requests a CPU second turns from frames into columnar blocks.
 //!
 //! ```text
-//! cargo run --release -p ingester --example decode_bench -- [SECONDS] [documents | flows]
+//! cargo run --release -p ingester --example decode_bench -- [SECONDS] [documents | applications | flows | requests]
 //! ```
 //!
 //! Every line is the whole way of the server but for sockets and mailboxes: receiver, decoder, dbwriter, encoded
@@ -19,7 +19,7 @@ use messages::code;
 use messages::frame::{Encoder, HEADER_LEN, Header, MessageType};
 use proto::{Message, flow_log, metric};
 use stage::testing::{TEST_EPOCH_NS, TestCx, probe, taken};
-use stage::{Clock, Outlet, Outlets, Shutdown, Stage};
+use stage::{Clock, Mail, Outlet, Outlets, Shutdown, Stage};
 use std::hint::black_box;
 use store::{StoreError, Table};
 
@@ -215,6 +215,105 @@ fn flow(rng: &mut fastrand::Rng) -> flow_log::TaggedFlow {
     }
 }
 
+/// What an agent knows of the requests of a service in a second.
+fn application(rng: &mut fastrand::Rng) -> metric::Document {
+    let mut d = document(rng);
+    if let Some(tag) = &mut d.tag {
+        tag.code |= code::L7_PROTOCOL;
+        if let Some(field) = &mut tag.field {
+            field.l7_protocol = 20;
+            field.endpoint = format!("/api/v1/items/{}", rng.u32(0..100));
+        }
+    }
+    let requests = rng.u32(1..100);
+    d.meter = Some(metric::Meter {
+        meter_id: 5,
+        app: Some(metric::AppMeter {
+            traffic: Some(metric::AppTraffic {
+                request: requests,
+                response: requests,
+                direction_score: 255,
+            }),
+            latency: Some(metric::AppLatency {
+                rrt_max: rng.u32(1..100_000),
+                rrt_sum: rng.u64(1..1_000_000),
+                rrt_count: requests,
+            }),
+            anomaly: Some(metric::AppAnomaly {
+                server_error: rng.u32(0..2),
+                ..Default::default()
+            }),
+        }),
+        ..Default::default()
+    });
+    d
+}
+
+/// A request of HTTP and its response; one in four with a trace, one in eight with a user agent.
+fn request(rng: &mut fastrand::Rng) -> flow_log::AppProtoLogsData {
+    let end_time = u64::from(NOW) * 1_000_000_000 - rng.u64(0..60_000_000_000);
+    let rrt = rng.u64(100_000..100_000_000);
+    let item = rng.u32(..);
+    flow_log::AppProtoLogsData {
+        base: Some(flow_log::AppProtoLogsBaseInfo {
+            start_time: end_time - rrt,
+            end_time,
+            flow_id: rng.u64(..),
+            tap_port: rng.u32(..).into(),
+            vtap_id: 7,
+            tap_type: 3,
+            tap_side: 1,
+            head: Some(flow_log::AppProtoHead {
+                proto: 20,
+                msg_type: 2,
+                rrt,
+            }),
+            ip_src: rng.u32(..),
+            ip_dst: rng.u32(..),
+            ip6_src: vec![0; 16],
+            ip6_dst: vec![0; 16],
+            l3_epc_id_src: 1,
+            l3_epc_id_dst: 1,
+            port_src: rng.u32(1024..65_536),
+            port_dst: 8080,
+            protocol: 6,
+            req_tcp_seq: rng.u32(..),
+            resp_tcp_seq: rng.u32(..),
+            ..Default::default()
+        }),
+        req_len: -1,
+        resp_len: 1024,
+        req: Some(flow_log::L7Request {
+            req_type: "GET".into(),
+            domain: "shop.example:8080".into(),
+            resource: format!("/api/v1/items/{item}?page=2"),
+            endpoint: "/api/v1/items".into(),
+        }),
+        resp: Some(flow_log::L7Response {
+            code: 200,
+            ..Default::default()
+        }),
+        version: "1.1".into(),
+        trace_info: item.is_multiple_of(4).then(|| flow_log::TraceInfo {
+            trace_ids: vec![format!("{:032x}", rng.u128(..))],
+            span_id: format!("{:016x}", rng.u64(..)),
+            ..Default::default()
+        }),
+        ext_info: Some(flow_log::ExtendedInfo {
+            http_user_agent: if item % 8 == 1 {
+                "curl/8.14".into()
+            } else {
+                String::new()
+            },
+            ..Default::default()
+        }),
+        direction_score: 255,
+        captured_request_byte: 180,
+        captured_response_byte: 217,
+        ..Default::default()
+    }
+}
+
 /// Frames full of messages, and how many these are.
 fn frames<M: Message>(
     t: MessageType,
@@ -275,9 +374,10 @@ fn measure(what: &str, seconds: u64, messages: u64, bytes: u64, mut round: impl 
 }
 
 /// Calls the stages between a frame and an encoded block by hand.
-fn run_line<D, T>(what: &str, seconds: u64, frames: &[Frame], messages: u64, mut decoder: D)
+fn run_line<D, M, T>(what: &str, seconds: u64, frames: &[Frame], messages: u64, mut decoder: D)
 where
-    D: Stage<In = MessageBatch, Out = Outlet<T::Rows>>,
+    D: Stage<In = MessageBatch, Out = Outlet<M>>,
+    M: Mail + Into<T::Rows>,
     T: Tables,
 {
     let cx = TestCx::new();
@@ -299,7 +399,7 @@ where
             }
             rows.flush(&mut 0);
             for r in taken(&rows_in) {
-                writer.handle(r, &mut sink, &cx.cx()).unwrap();
+                writer.handle(r.into(), &mut sink, &cx.cx()).unwrap();
             }
             for b in sink.pending() {
                 blocks += 1;
@@ -342,8 +442,14 @@ fn main() {
     if wants("documents") {
         documents(seconds);
     }
+    if wants("applications") {
+        applications(seconds);
+    }
     if wants("flows") {
         flows(seconds);
+    }
+    if wants("requests") {
+        requests(seconds);
     }
 }
 
@@ -354,7 +460,7 @@ fn documents(seconds: u64) {
         documents.iter().map(|f| f.body.len()).sum::<usize>() as u64 / n
     );
     let decoder = FlowMetricsDecoder::new(Expiry::default(), Agents::default());
-    run_line::<_, FlowMetricsTables>(
+    run_line::<_, _, FlowMetricsTables>(
         "frame -> Document -> columnar block",
         seconds,
         &documents,
@@ -362,6 +468,48 @@ fn documents(seconds: u64) {
         decoder,
     );
     generated::<metric::Document>("frame -> generated Document only", seconds, &documents, n);
+}
+
+fn applications(seconds: u64) {
+    let (documents, n) = frames(MessageType::Metrics, application);
+    println!(
+        "{} bytes an application document",
+        documents.iter().map(|f| f.body.len()).sum::<usize>() as u64 / n
+    );
+    let decoder = FlowMetricsDecoder::new(Expiry::default(), Agents::default());
+    run_line::<_, _, FlowMetricsTables>(
+        "frame -> Document (AppMeter) -> columnar block",
+        seconds,
+        &documents,
+        n,
+        decoder,
+    );
+}
+
+fn requests(seconds: u64) {
+    let (requests, n) = frames(MessageType::ProtocolLog, request);
+    println!(
+        "{} bytes a request",
+        requests.iter().map(|f| f.body.len()).sum::<usize>() as u64 / n
+    );
+    let config = FlowLogDecoderConfig {
+        expiry: Expiry::default(),
+        ids: RowIds::new(1),
+    };
+    let decoder = FlowLogDecoder::<L7LogRow>::new(config, Agents::default());
+    run_line::<_, _, FlowLogTables>(
+        "frame -> AppProtoLogsData -> columnar block",
+        seconds,
+        &requests,
+        n,
+        decoder,
+    );
+    generated::<flow_log::AppProtoLogsData>(
+        "frame -> generated AppProtoLogsData only",
+        seconds,
+        &requests,
+        n,
+    );
 }
 
 fn flows(seconds: u64) {
@@ -374,8 +522,8 @@ fn flows(seconds: u64) {
         expiry: Expiry::default(),
         ids: RowIds::new(1),
     };
-    let decoder = FlowLogDecoder::new(config, Agents::default());
-    run_line::<_, FlowLogTables>(
+    let decoder = FlowLogDecoder::<L4LogRow>::new(config, Agents::default());
+    run_line::<_, _, FlowLogTables>(
         "frame -> TaggedFlow -> columnar block",
         seconds,
         &flows,

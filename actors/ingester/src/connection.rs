@@ -25,6 +25,8 @@ pub struct Routes {
     pub flow_metrics: Option<Port<Frames>>,
     /// `taggedflow` (4).
     pub flow_log: Option<Port<Frames>>,
+    /// `protocollog` (5).
+    pub request_log: Option<Port<Frames>>,
     /// `dfstats` (10) and `server_dfstats` (2).
     pub ext_metrics: Option<Port<Frames>>,
 }
@@ -34,6 +36,7 @@ impl Routes {
         match t {
             MessageType::Metrics => self.flow_metrics.as_ref(),
             MessageType::TaggedFlow => self.flow_log.as_ref(),
+            MessageType::ProtocolLog => self.request_log.as_ref(),
             MessageType::Dfstats | MessageType::ServerDfstats => self.ext_metrics.as_ref(),
             _ => None,
         }

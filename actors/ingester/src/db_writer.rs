@@ -2,12 +2,12 @@
 //! enough.
 
 use crate::{
-    BlockLimits, BlockStore, FlowLogRows, FlowMetricRows, StoreBlock, StoreSink, TableBlock,
+    BlockLimits, BlockStore, FlowLogRows, FlowMetricRows, LogRow, StoreBlock, StoreSink, TableBlock,
 };
 use stage::{Cx, Held, Mail, Stage, StageError};
 use std::marker::PhantomData;
 use std::time::Duration;
-use store::tables::{L4FlowLog, Network, NetworkMap};
+use store::tables::{Application, ApplicationMap, L4FlowLog, L7FlowLog, Network, NetworkMap};
 use store::{Dialect, Table};
 use tokio::time::Instant;
 
@@ -82,6 +82,10 @@ pub struct FlowMetricsTables {
     network_1m: TableBlock<Network>,
     network_map_1s: TableBlock<NetworkMap>,
     network_map_1m: TableBlock<NetworkMap>,
+    application_1s: TableBlock<Application>,
+    application_1m: TableBlock<Application>,
+    application_map_1s: TableBlock<ApplicationMap>,
+    application_map_1m: TableBlock<ApplicationMap>,
 }
 
 impl Tables for FlowMetricsTables {
@@ -93,6 +97,10 @@ impl Tables for FlowMetricsTables {
             network_1m: TableBlock::new(Table::Network1m, dialect),
             network_map_1s: TableBlock::new(Table::NetworkMap1s, dialect),
             network_map_1m: TableBlock::new(Table::NetworkMap1m, dialect),
+            application_1s: TableBlock::new(Table::Application1s, dialect),
+            application_1m: TableBlock::new(Table::Application1m, dialect),
+            application_map_1s: TableBlock::new(Table::ApplicationMap1s, dialect),
+            application_map_1m: TableBlock::new(Table::ApplicationMap1m, dialect),
         }
     }
 
@@ -119,6 +127,25 @@ impl Tables for FlowMetricsTables {
                 block.append(row, row.time_s, limits, now, full);
             }
         }
+        let texts = &rows.texts;
+        for (block, rows) in [
+            (&mut self.application_1s, &rows.application_1s),
+            (&mut self.application_1m, &rows.application_1m),
+        ] {
+            for row in rows {
+                let row = row.with_meter(row.meter.with_texts(texts));
+                block.append(&row, row.time_s, limits, now, full);
+            }
+        }
+        for (block, rows) in [
+            (&mut self.application_map_1s, &rows.application_map_1s),
+            (&mut self.application_map_1m, &rows.application_map_1m),
+        ] {
+            for row in rows {
+                let row = row.with_meter(row.meter.with_texts(texts));
+                block.append(&row, row.time_s, limits, now, full);
+            }
+        }
     }
 
     fn take(&mut self, due: Due<'_>, full: &mut Vec<StoreBlock>) {
@@ -126,6 +153,10 @@ impl Tables for FlowMetricsTables {
         full.extend(due.of(&mut self.network_1m));
         full.extend(due.of(&mut self.network_map_1s));
         full.extend(due.of(&mut self.network_map_1m));
+        full.extend(due.of(&mut self.application_1s));
+        full.extend(due.of(&mut self.application_1m));
+        full.extend(due.of(&mut self.application_map_1s));
+        full.extend(due.of(&mut self.application_map_1m));
     }
 
     fn held(&self, held: &mut Held) {
@@ -135,12 +166,19 @@ impl Tables for FlowMetricsTables {
         for block in [&self.network_map_1s, &self.network_map_1m] {
             held.add(block.table().name(), block.rows());
         }
+        for block in [&self.application_1s, &self.application_1m] {
+            held.add(block.table().name(), block.rows());
+        }
+        for block in [&self.application_map_1s, &self.application_map_1m] {
+            held.add(block.table().name(), block.rows());
+        }
     }
 }
 
-/// The table of `flow_log.dbwriter`.
+/// The tables of `flow_log.dbwriter`.
 pub struct FlowLogTables {
     l4_flow_log: TableBlock<L4FlowLog>,
+    l7_flow_log: TableBlock<L7FlowLog>,
 }
 
 impl Tables for FlowLogTables {
@@ -149,6 +187,7 @@ impl Tables for FlowLogTables {
     fn new(dialect: Dialect) -> Self {
         Self {
             l4_flow_log: TableBlock::new(Table::L4FlowLog, dialect),
+            l7_flow_log: TableBlock::new(Table::L7FlowLog, dialect),
         }
     }
 
@@ -159,18 +198,30 @@ impl Tables for FlowLogTables {
         now: Instant,
         full: &mut Vec<StoreBlock>,
     ) {
-        for row in &rows.0 {
-            self.l4_flow_log
-                .append(&row.as_row(), row.time_s(), limits, now, full);
+        match rows {
+            FlowLogRows::L4(rows) => {
+                for row in &rows.0 {
+                    self.l4_flow_log
+                        .append(&row.as_row(), row.time_s(), limits, now, full);
+                }
+            }
+            FlowLogRows::L7(rows) => {
+                for row in &rows.0 {
+                    self.l7_flow_log
+                        .append(&row.as_row(), row.time_s(), limits, now, full);
+                }
+            }
         }
     }
 
     fn take(&mut self, due: Due<'_>, full: &mut Vec<StoreBlock>) {
         full.extend(due.of(&mut self.l4_flow_log));
+        full.extend(due.of(&mut self.l7_flow_log));
     }
 
     fn held(&self, held: &mut Held) {
         held.add(self.l4_flow_log.table().name(), self.l4_flow_log.rows());
+        held.add(self.l7_flow_log.table().name(), self.l7_flow_log.rows());
     }
 }
 

@@ -1,10 +1,12 @@
 //! Reads a `metric.Document` (message type 3) from its wire form; the numbers are those of `proto/metric.proto`.
 
 use crate::protobuf::{Malformed, Reader, int, integers, len};
-use store::rows::FlowMeterRow;
+use store::rows::{AppMeterRow, FlowMeterRow};
 
-/// The meter that counts traffic; the others are 4 (usage of a policy) and 5 (requests).
-pub(crate) const FLOW_METER: u32 = 1;
+/// The meter that counts traffic; one that has no table here is 4 (usage of a policy).
+pub(crate) const METER_FLOW: u32 = 1;
+/// The meter that counts requests.
+pub(crate) const METER_APP: u32 = 5;
 
 /// A document but for its meter, its bytes still where they came.
 #[derive(Default)]
@@ -12,6 +14,8 @@ pub(crate) struct DocumentHead<'a> {
     pub(crate) time_s: u32,
     pub(crate) flags: u32,
     pub(crate) code: u64,
+    /// Number of the meter's kind.
+    pub(crate) meter_id: u32,
     pub(crate) tag: WireTag<'a>,
 }
 
@@ -31,6 +35,11 @@ pub(crate) struct WireTag<'a> {
     pub(crate) tap_port: u64,
     pub(crate) tap_type: u8,
     pub(crate) signal_source: u16,
+    pub(crate) l7_protocol: u8,
+    pub(crate) app_service: &'a [u8],
+    pub(crate) app_instance: &'a [u8],
+    pub(crate) endpoint: &'a [u8],
+    pub(crate) biz_type: u8,
 }
 
 impl<'a> DocumentHead<'a> {
@@ -42,12 +51,24 @@ impl<'a> DocumentHead<'a> {
                 DOC_TIMESTAMP => d.time_s = r.u32()?,
                 DOC_TAG => d.read_tag(r.message()?)?,
                 // Most of the message: passed over until it is known where it goes.
-                DOC_METER => drop(r.message()?),
+                DOC_METER => d.read_meter_id(r.message()?)?,
                 DOC_FLAGS => d.flags = r.u32()?,
                 other => r.skip(other)?,
             }
         }
         Ok(d)
+    }
+
+    #[inline]
+    fn read_meter_id(&mut self, mut r: Reader<'a>) -> Result<(), Malformed> {
+        while let Some(key) = r.key()? {
+            match key {
+                METER_ID => self.meter_id = r.u32()?,
+                FLOW | APP => drop(r.message()?),
+                other => r.skip(other)?,
+            }
+        }
+        Ok(())
     }
 
     #[inline]
@@ -63,10 +84,33 @@ impl<'a> DocumentHead<'a> {
     }
 }
 
-/// Reads the meter of the document in `r` into `m`, which is all zeros; returns the number of its kind.
+/// A meter that is read into the row it belongs to, all zeros before.
+pub(crate) trait Meter {
+    /// Its field in a `Meter`.
+    const FIELD: u32;
+    /// Reads it.
+    fn read(&mut self, r: Reader<'_>) -> Result<(), Malformed>;
+}
+
+impl Meter for FlowMeterRow {
+    const FIELD: u32 = FLOW;
+    #[inline]
+    fn read(&mut self, r: Reader<'_>) -> Result<(), Malformed> {
+        read_flow_meter(r, self)
+    }
+}
+
+impl Meter for AppMeterRow {
+    const FIELD: u32 = APP;
+    #[inline]
+    fn read(&mut self, r: Reader<'_>) -> Result<(), Malformed> {
+        read_app_meter(r, self)
+    }
+}
+
+/// Reads the meter of the document in `r` into `m`.
 #[inline]
-pub(crate) fn read_meter(mut r: Reader<'_>, m: &mut FlowMeterRow) -> Result<u32, Malformed> {
-    let mut meter_id = 0;
+pub(crate) fn read_meter<M: Meter>(mut r: Reader<'_>, m: &mut M) -> Result<(), Malformed> {
     while let Some(key) = r.key()? {
         if key != DOC_METER {
             r.skip(key)?;
@@ -74,14 +118,14 @@ pub(crate) fn read_meter(mut r: Reader<'_>, m: &mut FlowMeterRow) -> Result<u32,
         }
         let mut meter = r.message()?;
         while let Some(key) = meter.key()? {
-            match key {
-                METER_ID => meter_id = meter.u32()?,
-                METER_FLOW => read_flow_meter(meter.message()?, m)?,
-                other => meter.skip(other)?,
+            if key == M::FIELD {
+                m.read(meter.message()?)?;
+            } else {
+                meter.skip(key)?;
             }
         }
     }
-    Ok(meter_id)
+    Ok(())
 }
 
 #[inline]
@@ -106,7 +150,8 @@ const DOC_FLAGS: u32 = int(4);
 const TAG_FIELD: u32 = len(1);
 const TAG_CODE: u32 = int(2);
 const METER_ID: u32 = int(1);
-const METER_FLOW: u32 = len(2);
+const FLOW: u32 = len(2);
+const APP: u32 = len(4);
 const FLOW_TRAFFIC: u32 = len(1);
 const FLOW_LATENCY: u32 = len(2);
 const FLOW_PERFORMANCE: u32 = len(3);
@@ -134,6 +179,11 @@ impl<'a> WireTag<'a> {
                 FIELD_GPID => self.gpid[0] = r.u32()?,
                 FIELD_GPID1 => self.gpid[1] = r.u32()?,
                 FIELD_SIGNAL_SOURCE => self.signal_source = r.u16()?,
+                FIELD_L7_PROTOCOL => self.l7_protocol = r.byte()?,
+                FIELD_APP_SERVICE => self.app_service = r.bytes()?,
+                FIELD_APP_INSTANCE => self.app_instance = r.bytes()?,
+                FIELD_ENDPOINT => self.endpoint = r.bytes()?,
+                FIELD_BIZ_TYPE => self.biz_type = r.byte()?,
                 other => r.skip(other)?,
             }
         }
@@ -157,6 +207,11 @@ const FIELD_TAP_TYPE: u32 = int(16);
 const FIELD_GPID: u32 = int(20);
 const FIELD_GPID1: u32 = int(21);
 const FIELD_SIGNAL_SOURCE: u32 = int(22);
+const FIELD_L7_PROTOCOL: u32 = int(17);
+const FIELD_APP_SERVICE: u32 = len(23);
+const FIELD_APP_INSTANCE: u32 = len(24);
+const FIELD_ENDPOINT: u32 = len(25);
+const FIELD_BIZ_TYPE: u32 = int(28);
 
 #[inline]
 fn read_traffic(m: &mut FlowMeterRow, mut r: Reader<'_>) -> Result<(), Malformed> {
@@ -252,3 +307,40 @@ fn read_load(m: &mut FlowMeterRow, mut r: Reader<'_>) -> Result<(), Malformed> {
     }
     Ok(())
 }
+
+fn read_app_meter(mut r: Reader<'_>, m: &mut AppMeterRow) -> Result<(), Malformed> {
+    while let Some(key) = r.key()? {
+        match key {
+            APP_TRAFFIC => {
+                let mut r = r.message()?;
+                integers! { r;
+                    1 => m.request, u32;
+                    2 => m.response, u32;
+                    3 => m.direction_score, byte;
+                }
+            }
+            APP_LATENCY => {
+                let mut r = r.message()?;
+                integers! { r;
+                    1 => m.rrt.max_us, u32;
+                    2 => m.rrt.sum_us, varint;
+                    3 => m.rrt.count, u32;
+                }
+            }
+            APP_ANOMALY => {
+                let mut r = r.message()?;
+                integers! { r;
+                    1 => m.client_error, u32;
+                    2 => m.server_error, u32;
+                    3 => m.timeout, u32;
+                }
+            }
+            other => r.skip(other)?,
+        }
+    }
+    Ok(())
+}
+
+const APP_TRAFFIC: u32 = len(1);
+const APP_LATENCY: u32 = len(2);
+const APP_ANOMALY: u32 = len(3);

@@ -1,11 +1,8 @@
-//! `flow_log.decoder`: tagged flows become rows of `flow_log.l4_flow_log`.
+//! `flow_log.decoder`: messages about flows and requests become rows of the flow logs.
 
 use crate::expiry::seconds;
-use crate::flow_wire::read_flow;
-use crate::protobuf::{Malformed, Reader};
-use crate::{Agents, Expiry, FlowLogRow, FlowLogRows, MessageBatch, RowIds};
+use crate::{Agents, Expiry, LogRow, LogRows, MessageBatch, RowIds, Stamp};
 use stage::{Cx, DropReason, Outlet, Stage, StageError};
-use store::Table;
 
 /// What decoders of flow logs share.
 #[derive(Clone)]
@@ -16,23 +13,28 @@ pub struct FlowLogDecoderConfig {
     pub ids: RowIds,
 }
 
-/// Takes the flows of a frame, emits rows. It keeps nothing between batches.
-pub struct FlowLogDecoder {
+/// Takes the messages of a frame, emits rows of one kind.
+pub struct FlowLogDecoder<R: LogRow> {
     config: FlowLogDecoderConfig,
     agents: Agents,
+    memory: R::Memory,
 }
 
-impl FlowLogDecoder {
+impl<R: LogRow> FlowLogDecoder<R> {
     /// A decoder that counts agents' errors in `agents`.
     #[must_use]
     pub fn new(config: FlowLogDecoderConfig, agents: Agents) -> Self {
-        Self { config, agents }
+        Self {
+            config,
+            agents,
+            memory: R::Memory::default(),
+        }
     }
 }
 
-impl Stage for FlowLogDecoder {
+impl<R: LogRow> Stage for FlowLogDecoder<R> {
     type In = MessageBatch;
-    type Out = Outlet<FlowLogRows>;
+    type Out = Outlet<LogRows<R>>;
 
     fn handle(
         &mut self,
@@ -41,29 +43,32 @@ impl Stage for FlowLogDecoder {
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
         let FlowLogDecoderConfig { expiry, ids } = &self.config;
-        let kept = expiry.kept(Table::L4FlowLog, seconds(cx.unix_ns()));
-        let mut rows: Vec<FlowLogRow> = Vec::with_capacity(batch.ranges.len());
+        let kept = expiry.kept(R::TABLE, seconds(cx.unix_ns()));
+        let mut rows: Vec<R> = Vec::with_capacity(batch.ranges.len());
         let mut number = ids.take(batch.ranges.len());
         let (mut malformed, mut expired) = (0, 0);
         for range in &batch.ranges {
             // Read into the place where it stays: it is large.
-            rows.push(FlowLogRow::default());
+            rows.push(R::default());
             let Some(row) = rows.last_mut() else { break };
-            let read = read_flow(Reader::new(&batch.body, range), row);
+            let read = row.read(&batch.body, range, &mut self.memory);
             let time_s = row.time_s();
             let lost = match read {
-                Err(Malformed) => &mut malformed,
-                Ok(_) if !kept.contains(&time_s) => &mut expired,
-                Ok(stated_id) => {
-                    row.fixed.id = ids.id(time_s, number);
+                None => &mut malformed,
+                Some(_) if !kept.contains(&time_s) => &mut expired,
+                Some(stated_id) => {
+                    let id = ids.id(time_s, number);
                     number = number.wrapping_add(1);
                     // The frame's sender is who the agent is; one that is not yet registered may know better.
-                    row.fixed.agent_id = if batch.from.agent_id == 0 {
-                        stated_id
-                    } else {
-                        batch.from.agent_id
+                    let agent_id = match batch.from.agent_id {
+                        0 => stated_id,
+                        id => id,
                     };
-                    row.fixed.team_id = batch.team_id;
+                    row.stamp(Stamp {
+                        id,
+                        agent_id,
+                        team_id: batch.team_id,
+                    });
                     continue;
                 }
             };
@@ -80,7 +85,7 @@ impl Stage for FlowLogDecoder {
             }
         }
         if !rows.is_empty() {
-            out.emit(FlowLogRows(rows));
+            out.emit(LogRows(rows));
         }
         Ok(())
     }

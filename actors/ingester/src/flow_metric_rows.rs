@@ -1,9 +1,11 @@
 //! Rows of the `flow_metrics` tables on their way to the dbwriter.
 
+use crate::document_wire::{METER_APP, METER_FLOW};
+use crate::texts::{Text, TextStore};
 use stage::Mail;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Table;
-use store::rows::{NetworkMapRow, NetworkRow};
+use store::rows::{AppMeterRow, EdgeRow, NetworkMapRow, NetworkRow, ServiceMeterRow, SingleRow};
 
 /// Rows by table. Plain data: whoever wants them tagged changes them before they become columns.
 ///
@@ -19,7 +21,50 @@ pub struct FlowMetricRows {
     pub network_map_1s: Vec<NetworkMapRow>,
     /// Of [`Table::NetworkMap1m`].
     pub network_map_1m: Vec<NetworkMapRow>,
+    /// Of [`Table::Application1s`].
+    pub application_1s: Vec<SingleRow<ServiceMeter>>,
+    /// Of [`Table::Application1m`].
+    pub application_1m: Vec<SingleRow<ServiceMeter>>,
+    /// Of [`Table::ApplicationMap1s`].
+    pub application_map_1s: Vec<EdgeRow<ServiceMeter>>,
+    /// Of [`Table::ApplicationMap1m`].
+    pub application_map_1m: Vec<EdgeRow<ServiceMeter>>,
+    /// What the services of the application rows are called.
+    pub texts: TextStore,
     home: Option<RowMemory>,
+}
+
+/// Measured values of requests and the service they are about, its texts in [`FlowMetricRows::texts`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ServiceMeter {
+    /// Application protocol number.
+    pub l7_protocol: u8,
+    /// The service, as it calls itself.
+    pub app_service: Text,
+    /// The instance of the service, as it calls itself.
+    pub app_instance: Text,
+    /// What is asked of it, without what varies.
+    pub endpoint: Text,
+    /// Kind of business, as told by the user's rules.
+    pub biz_type: u8,
+    /// The measured values.
+    pub meter: AppMeterRow,
+}
+
+impl ServiceMeter {
+    /// As a block takes it.
+    #[must_use]
+    #[inline]
+    pub fn with_texts<'a>(&self, texts: &'a TextStore) -> ServiceMeterRow<'a> {
+        ServiceMeterRow {
+            l7_protocol: self.l7_protocol,
+            app_service: texts.get(self.app_service),
+            app_instance: texts.get(self.app_instance),
+            endpoint: texts.get(self.endpoint),
+            biz_type: self.biz_type,
+            meter: self.meter,
+        }
+    }
 }
 
 /// Batches that are not in use.
@@ -53,6 +98,11 @@ impl Drop for FlowMetricRows {
         empty.network_1m.clear();
         empty.network_map_1s.clear();
         empty.network_map_1m.clear();
+        empty.application_1s.clear();
+        empty.application_1m.clear();
+        empty.application_map_1s.clear();
+        empty.application_map_1m.clear();
+        empty.texts.clear();
         let mut kept = home.lock();
         if kept.len() < KEPT && empty.bytes() <= KEPT_BYTES {
             kept.push(empty);
@@ -66,18 +116,27 @@ impl PartialEq for FlowMetricRows {
             && self.network_1m == o.network_1m
             && self.network_map_1s == o.network_map_1s
             && self.network_map_1m == o.network_map_1m
+            && self.application_1s == o.application_1s
+            && self.application_1m == o.application_1m
+            && self.application_map_1s == o.application_map_1s
+            && self.application_map_1m == o.application_map_1m
+            && self.texts == o.texts
     }
 }
 
 impl FlowMetricRows {
     /// Rows of each table, in the order of the fields.
     #[must_use]
-    pub fn counts(&self) -> [usize; 4] {
+    pub fn counts(&self) -> [usize; 8] {
         [
             self.network_1s.len(),
             self.network_1m.len(),
             self.network_map_1s.len(),
             self.network_map_1m.len(),
+            self.application_1s.len(),
+            self.application_1m.len(),
+            self.application_map_1s.len(),
+            self.application_map_1m.len(),
         ]
     }
 
@@ -88,13 +147,37 @@ impl FlowMetricRows {
     }
 }
 
-/// The table of rows about one end (false) or both (true), by second (true) or minute.
-pub(crate) const fn network_table(is_edge: bool, is_second: bool) -> Table {
-    match (is_edge, is_second) {
-        (false, true) => Table::Network1s,
-        (false, false) => Table::Network1m,
-        (true, true) => Table::NetworkMap1s,
-        (true, false) => Table::NetworkMap1m,
+/// What documents with a table measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measured {
+    Traffic,
+    Requests,
+}
+
+impl Measured {
+    pub(crate) const ALL: [Self; 2] = [Self::Traffic, Self::Requests];
+
+    /// By the number of the meter.
+    pub(crate) const fn of(meter_id: u32) -> Option<Self> {
+        match meter_id {
+            METER_FLOW => Some(Self::Traffic),
+            METER_APP => Some(Self::Requests),
+            _ => None,
+        }
+    }
+
+    /// The table of rows about one end (false) or both (true), by second (true) or minute.
+    pub(crate) const fn table(self, is_edge: bool, is_second: bool) -> Table {
+        match (self, is_edge, is_second) {
+            (Self::Traffic, false, true) => Table::Network1s,
+            (Self::Traffic, false, false) => Table::Network1m,
+            (Self::Traffic, true, true) => Table::NetworkMap1s,
+            (Self::Traffic, true, false) => Table::NetworkMap1m,
+            (Self::Requests, false, true) => Table::Application1s,
+            (Self::Requests, false, false) => Table::Application1m,
+            (Self::Requests, true, true) => Table::ApplicationMap1s,
+            (Self::Requests, true, false) => Table::ApplicationMap1m,
+        }
     }
 }
 
@@ -106,7 +189,12 @@ impl Mail for FlowMetricRows {
     fn bytes(&self) -> u64 {
         let single = self.network_1s.capacity() + self.network_1m.capacity();
         let edge = self.network_map_1s.capacity() + self.network_map_1m.capacity();
-        (single * size_of::<NetworkRow>() + edge * size_of::<NetworkMapRow>()) as u64
+        let network = single * size_of::<NetworkRow>() + edge * size_of::<NetworkMapRow>();
+        let single = self.application_1s.capacity() + self.application_1m.capacity();
+        let edge = self.application_map_1s.capacity() + self.application_map_1m.capacity();
+        let application = single * size_of::<SingleRow<ServiceMeter>>()
+            + edge * size_of::<EdgeRow<ServiceMeter>>();
+        (network + application + self.texts.capacity()) as u64
     }
 }
 

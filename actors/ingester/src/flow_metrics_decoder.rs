@@ -1,18 +1,22 @@
-//! `flow_metrics.decoder`: metric documents become rows of the `network` and `network_map` tables.
+//! `flow_metrics.decoder`: metric documents become rows of the `network` and `application` tables.
 
 use crate::address::{ipv4, ipv6};
-use crate::document_wire::{DocumentHead, FLOW_METER, WireTag, read_meter};
+use crate::document_wire::{DocumentHead, Meter, WireTag, read_meter};
 use crate::expiry::seconds;
-use crate::flow_metric_rows::{RowMemory, network_table};
+use crate::flow_metric_rows::{Measured, RowMemory};
 use crate::protobuf::{Malformed, Reader};
-use crate::{Agents, Expiry, FlowMetricRows, Kept, MessageBatch, TapPort};
+use crate::texts::TextStore;
+use crate::{Agents, Expiry, FlowMetricRows, Kept, MessageBatch, ServiceMeter, TapPort};
 use messages::code;
 use stage::{Cx, DropReason, Outlet, Stage, StageError};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use store::rows::{EndRow, FlowMeterRow, NetworkMapRow, NetworkRow, ObservationPoint};
+use store::rows::{AppMeterRow, EdgeRow, EndRow, ObservationPoint, SingleRow};
 
 /// Bit of a document's flags: it is about one second, else about a minute.
 const PER_SECOND: u32 = 1;
+
+/// Longest name of a service, an instance or an endpoint, bytes.
+const MAX_NAME: usize = 1 << 10;
 
 /// Takes the documents of a frame, emits rows. It keeps nothing between batches but the memory of old ones.
 pub struct FlowMetricsDecoder {
@@ -37,11 +41,8 @@ struct Losses {
     expired: u64,
 }
 
-/// The times that each table takes now.
-struct KeptNow {
-    network: [Kept; 2],
-    network_map: [Kept; 2],
-}
+/// The times that each table takes now: by what is measured, about one end or both, by minute or second.
+type KeptNow = [[[Kept; 2]; 2]; 2];
 
 impl FlowMetricsDecoder {
     /// A decoder that checks times by `expiry` and counts agents' errors in `agents`.
@@ -55,12 +56,11 @@ impl FlowMetricsDecoder {
     }
 
     fn kept_now(&self, now_s: u32) -> KeptNow {
-        let kept =
-            |edge| [false, true].map(|second| self.expiry.kept(network_table(edge, second), now_s));
-        KeptNow {
-            network: kept(false),
-            network_map: kept(true),
-        }
+        Measured::ALL.map(|measured| {
+            [false, true].map(|edge| {
+                [false, true].map(|second| self.expiry.kept(measured.table(edge, second), now_s))
+            })
+        })
     }
 }
 
@@ -77,48 +77,86 @@ fn decode(
     if !is_edge && d.code & code::IP == 0 {
         return Err(NoRow::UnknownType);
     }
+    let measured = Measured::of(d.meter_id).ok_or(NoRow::UnknownType)?;
     let is_second = d.flags & PER_SECOND != 0;
-    let [kept_1m, kept_1s] = if is_edge {
-        &kept.network_map
-    } else {
-        &kept.network
+    let [traffic, requests] = kept;
+    let [single, edge] = match measured {
+        Measured::Traffic => traffic,
+        Measured::Requests => requests,
     };
-    if !(if is_second { kept_1s } else { kept_1m }).contains(&d.time_s) {
+    let [minute, second] = if is_edge { edge } else { single };
+    if !(if is_second { second } else { minute }).contains(&d.time_s) {
         return Err(NoRow::Expired);
     }
-    if is_edge {
-        let table = if is_second {
-            &mut rows.network_map_1s
-        } else {
-            &mut rows.network_map_1m
-        };
-        push(table, network_map_row(&d, batch), r, |row| &mut row.meter)
-    } else {
-        let table = if is_second {
-            &mut rows.network_1s
-        } else {
-            &mut rows.network_1m
-        };
-        push(table, network_row(&d, batch), r, |row| &mut row.meter)
+    match (measured, is_edge) {
+        (Measured::Traffic, false) => {
+            let table = if is_second {
+                &mut rows.network_1s
+            } else {
+                &mut rows.network_1m
+            };
+            push(table, single_row(&d, batch), r, |row| &mut row.meter)
+        }
+        (Measured::Traffic, true) => {
+            let table = if is_second {
+                &mut rows.network_map_1s
+            } else {
+                &mut rows.network_map_1m
+            };
+            push(table, edge_row(&d, batch), r, |row| &mut row.meter)
+        }
+        (Measured::Requests, false) => {
+            let table = if is_second {
+                &mut rows.application_1s
+            } else {
+                &mut rows.application_1m
+            };
+            let mut row = single_row(&d, batch);
+            row.meter = service(&d.tag, &mut rows.texts);
+            push(table, row, r, |row| &mut row.meter.meter)
+        }
+        (Measured::Requests, true) => {
+            let table = if is_second {
+                &mut rows.application_map_1s
+            } else {
+                &mut rows.application_map_1m
+            };
+            let mut row = edge_row(&d, batch);
+            row.meter = service(&d.tag, &mut rows.texts);
+            push(table, row, r, |row| &mut row.meter.meter)
+        }
     }
 }
 
 /// Appends a row and reads its meter, the largest part of it, into the place where it stays.
 #[inline]
-fn push<T>(
+fn push<T, M: Meter>(
     table: &mut Vec<T>,
     row: T,
     r: Reader<'_>,
-    meter: impl FnOnce(&mut T) -> &mut FlowMeterRow,
+    meter: impl FnOnce(&mut T) -> &mut M,
 ) -> Result<(), NoRow> {
     table.push(row);
-    let outcome = match table.last_mut().map(|row| read_meter(r, meter(row))) {
-        Some(Ok(FLOW_METER)) => return Ok(()),
-        Some(Err(Malformed)) => NoRow::Malformed,
-        Some(Ok(_)) | None => NoRow::UnknownType,
-    };
-    table.pop();
-    Err(outcome)
+    match table.last_mut().map(|row| read_meter(r, meter(row))) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(Malformed)) | None => {
+            table.pop();
+            Err(NoRow::Malformed)
+        }
+    }
+}
+
+/// The service a document is about, without what was measured.
+#[inline]
+fn service(tag: &WireTag<'_>, texts: &mut TextStore) -> ServiceMeter {
+    ServiceMeter {
+        l7_protocol: tag.l7_protocol,
+        app_service: texts.push(tag.app_service, MAX_NAME),
+        app_instance: texts.push(tag.app_instance, MAX_NAME),
+        endpoint: texts.push(tag.endpoint, MAX_NAME),
+        biz_type: tag.biz_type,
+        meter: AppMeterRow::default(),
+    }
 }
 
 /// The frame's sender is who the agent is; one that is not yet registered may know better in its documents.
@@ -133,9 +171,9 @@ fn agent_id(tag: &WireTag<'_>, batch: &MessageBatch) -> u16 {
 
 /// A row about one end, without its meter.
 #[inline]
-fn network_row(d: &DocumentHead<'_>, batch: &MessageBatch) -> NetworkRow {
+fn single_row<M: Default>(d: &DocumentHead<'_>, batch: &MessageBatch) -> SingleRow<M> {
     let tag = &d.tag;
-    NetworkRow {
+    SingleRow {
         time_s: d.time_s,
         table_id: tag.global_thread_id,
         is_ipv4: !tag.is_ipv6,
@@ -149,16 +187,16 @@ fn network_row(d: &DocumentHead<'_>, batch: &MessageBatch) -> NetworkRow {
         team_id: batch.team_id,
         capture_network_type_id: tag.tap_type,
         signal_source: tag.signal_source,
-        meter: FlowMeterRow::default(),
+        meter: M::default(),
     }
 }
 
 /// A row about both ends, without its meter.
 #[inline]
-fn network_map_row(d: &DocumentHead<'_>, batch: &MessageBatch) -> NetworkMapRow {
+fn edge_row<M: Default>(d: &DocumentHead<'_>, batch: &MessageBatch) -> EdgeRow<M> {
     let tag = &d.tag;
     let tap_port = TapPort::from(tag.tap_port);
-    NetworkMapRow {
+    EdgeRow {
         time_s: d.time_s,
         table_id: tag.global_thread_id,
         is_ipv4: !tag.is_ipv6,
@@ -175,7 +213,7 @@ fn network_map_row(d: &DocumentHead<'_>, batch: &MessageBatch) -> NetworkMapRow 
         capture_nic: tap_port.nic,
         tunnel_type: tap_port.tunnel_type,
         nat_source: tap_port.nat_source,
-        meter: FlowMeterRow::default(),
+        meter: M::default(),
     }
 }
 

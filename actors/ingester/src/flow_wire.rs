@@ -4,7 +4,8 @@
 use crate::address::ipv6;
 use crate::flow_perf_wire::read_perf;
 use crate::protobuf::{Malformed, Reader, int, integers, len};
-use crate::{FlowLogRow, TapPort};
+use crate::texts::clean;
+use crate::{L4LogRow, TapPort};
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use store::rows::{EndRow, FlowEndRow, L4FlowLogRow, ObservationPoint};
@@ -47,7 +48,7 @@ struct Tunnel<'a> {
 ///
 /// # Errors
 /// The message is no flow; `row` is then of no use.
-pub(crate) fn read_flow(mut r: Reader<'_>, row: &mut FlowLogRow) -> Result<u16, Malformed> {
+pub(crate) fn read_flow(mut r: Reader<'_>, row: &mut L4LogRow) -> Result<u16, Malformed> {
     let mut parts = Parts::default();
     let mut has_flow = false;
     while let Some(key) = r.key()? {
@@ -96,7 +97,7 @@ const INIT_IPID: u32 = int(28);
 
 fn read_body<'a>(
     mut r: Reader<'a>,
-    row: &mut FlowLogRow,
+    row: &mut L4LogRow,
     parts: &mut Parts<'a>,
 ) -> Result<(), Malformed> {
     let f = &mut row.fixed;
@@ -133,7 +134,7 @@ fn read_body<'a>(
                 }
             })?,
             DIRECTION_SCORE => f.direction_score = r.byte()?,
-            DOMAIN => row.request_domain = text(r.bytes()?),
+            DOMAIN => row.request_domain = clean(r.bytes()?, MAX_DOMAIN).into_owned(),
             AGGREGATED_ID | AGGREGATED_IDS => {
                 r.repeated(key, |id| list(&mut row.aggregated_flow_ids, id))?;
             }
@@ -142,12 +143,6 @@ fn read_body<'a>(
         }
     }
     Ok(())
-}
-
-/// A host name, cut to a sensible length; what is not UTF-8 in it is replaced.
-fn text(bytes: &[u8]) -> String {
-    let cut = bytes.get(..MAX_DOMAIN).unwrap_or(bytes);
-    String::from_utf8_lossy(cut).into_owned()
 }
 
 /// Appends an id as long as there is room: the list is to search in, not to count.
@@ -330,7 +325,7 @@ fn finish(p: &Parts<'_>, f: &mut L4FlowLogRow<'_>) {
     }
 }
 
-fn set_address(end: &mut EndRow, is_ipv4: bool, ip4: u32, ip6: &[u8]) {
+pub(crate) fn set_address(end: &mut EndRow, is_ipv4: bool, ip4: u32, ip6: &[u8]) {
     if is_ipv4 {
         end.ip4 = Ipv4Addr::from(ip4);
     } else {
@@ -338,6 +333,6 @@ fn set_address(end: &mut EndRow, is_ipv4: bool, ip4: u32, ip6: &[u8]) {
     }
 }
 
-fn micros(ns: u64) -> i64 {
+pub(crate) fn micros(ns: u64) -> i64 {
     i64::try_from(ns / 1000).unwrap_or(i64::MAX)
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! agents -> Listener -> receiver -> flow_metrics.decoder            -> flow_metrics.dbwriter -> ClickHouse
-//!                    -> receiver -> flow_log.decoder  -> throttler  -> flow_log.dbwriter     -> ClickHouse
+//!                    -> receiver -> flow_log.decoder     -> throttler    -> flow_log.dbwriter  -> ClickHouse
+//!                    -> receiver -> flow_log.decoder.l7  -> throttler.l7 -> flow_log.dbwriter
 //!                    -> receiver -> (ext_metrics)
 //! ```
 //!
@@ -15,6 +16,7 @@
 mod address;
 mod agents;
 mod backoff;
+mod code_text;
 mod connection;
 mod db_writer;
 mod decompress;
@@ -29,17 +31,23 @@ mod flow_perf_wire;
 mod flow_wire;
 mod frame;
 mod framing;
+mod l4_log_row;
+mod l7_log_row;
 mod listener;
 mod listener_stats;
 mod message_batch;
 mod protobuf;
 mod receiver;
+mod request_lists;
+mod request_wire;
 mod row_ids;
 mod store_keeper;
 mod store_sink;
 mod table_block;
 mod tap_port;
+mod texts;
 mod throttler;
+mod trace_index;
 
 pub use agents::{AgentActivity, AgentKey, Agents};
 pub use connection::Routes;
@@ -48,11 +56,13 @@ pub use decompress::{Limits, Refused, decompress};
 pub use expiry::{Expiry, Kept};
 pub use ext_metrics_decoder::{ExtMetricsDecoder, OnStatistic};
 pub use flow_log_decoder::{FlowLogDecoder, FlowLogDecoderConfig};
-pub use flow_log_row::{FlowLogRow, FlowLogRows};
-pub use flow_metric_rows::FlowMetricRows;
+pub use flow_log_row::{FlowLogRows, LogRow, LogRows, Stamp};
+pub use flow_metric_rows::{FlowMetricRows, ServiceMeter};
 pub use flow_metrics_decoder::FlowMetricsDecoder;
 pub use frame::{Frame, Frames, Hangup};
 pub use framing::{FrameSplitter, Split, TypeSet};
+pub use l4_log_row::L4LogRow;
+pub use l7_log_row::L7LogRow;
 pub use listener::{Listener, ListenerConfig};
 pub use listener_stats::{ListenerSnapshot, ListenerStats, TypeCount};
 pub use message_batch::{BadElement, MessageBatch, split_messages};
@@ -62,4 +72,6 @@ pub use store_keeper::{CurrentStore, EngineOutlet, StoreHandle, StoreKeeper, Sto
 pub use store_sink::{BlockStore, StoreBlock, StoreSink};
 pub use table_block::{BlockLimits, TableBlock};
 pub use tap_port::TapPort;
+pub use texts::{Text, TextStore};
 pub use throttler::{Throttler, ThrottlerConfig};
+pub use trace_index::TraceIndexes;

@@ -34,6 +34,11 @@ pub(crate) const fn len(field: u32) -> u32 {
     field << 3 | LEN
 }
 
+/// Key of one number of a `double` field.
+pub(crate) const fn double(field: u32) -> u32 {
+    field << 3 | I64
+}
+
 /// What is left of a message.
 ///
 /// It knows the bytes behind its message too (those of the next one, as a rule) and may load, but never use, them:
@@ -196,6 +201,23 @@ impl<'a> Reader<'a> {
         while packed.at < packed.end {
             each(packed.varint()?);
         }
+        Ok(())
+    }
+
+    /// Numbers of a repeated `double` field, packed or (`key` says which) one of them.
+    pub(crate) fn doubles(&mut self, key: u32, mut each: impl FnMut(f64)) -> Result<(), Malformed> {
+        let bytes = if key & 7 == I64 {
+            let at = self.at;
+            self.skip_bytes(8)?;
+            self.data.get(at..self.at).ok_or(Malformed)?
+        } else {
+            self.bytes()?
+        };
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(Malformed);
+        }
+        numbers.iter().for_each(|n| each(f64::from_le_bytes(*n)));
         Ok(())
     }
 

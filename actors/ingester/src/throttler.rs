@@ -1,6 +1,6 @@
 //! `flow_log.throttler`: lets a uniform sample of the rows through when there are more than the store shall take.
 
-use crate::{FlowLogRow, FlowLogRows};
+use crate::{FlowLogRows, LogRow, LogRows};
 use fastrand::Rng;
 use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 
@@ -14,14 +14,17 @@ pub struct ThrottlerConfig {
     pub rows_per_s: i64,
     /// Length of a bucket, s; buckets are aligned to the epoch. Rows wait in their bucket until it is over.
     pub bucket_s: u32,
+    /// Memory that the rows of a bucket may take, bytes: a bucket of large rows holds fewer.
+    pub bucket_bytes: usize,
 }
 
 impl Default for ThrottlerConfig {
-    /// 50,000 rows/s in buckets of 3 s.
+    /// 50,000 rows/s in buckets of 3 s and 256 MiB.
     fn default() -> Self {
         Self {
             rows_per_s: 50_000,
             bucket_s: 3,
+            bucket_bytes: 256 << 20,
         }
     }
 }
@@ -35,8 +38,9 @@ impl ThrottlerConfig {
 }
 
 /// Reservoir sampling (Vitter's algorithm R): of the n rows of a bucket each has the same chance to get through.
-pub struct Throttler {
+pub struct Throttler<R> {
     capacity: Option<u64>,
+    bucket_bytes: usize,
     bucket_ns: u64,
     rng: Rng,
     /// Number of the bucket that is being filled.
@@ -44,20 +48,27 @@ pub struct Throttler {
     /// Rows that belong to it, those that were sampled out too.
     seen: u64,
     /// The sample: pieces of [`PIECE`] rows, all but the last full.
-    sample: Vec<Vec<FlowLogRow>>,
+    sample: Vec<Vec<R>>,
+    /// Memory that it takes.
+    sample_bytes: usize,
 }
 
-impl Throttler {
+impl<R: LogRow> Throttler<R>
+where
+    LogRows<R>: Into<FlowLogRows>,
+{
     /// A throttler with an empty bucket.
     #[must_use]
     pub fn new(config: ThrottlerConfig) -> Self {
         Self {
             capacity: config.capacity(),
+            bucket_bytes: config.bucket_bytes,
             bucket_ns: u64::from(config.bucket_s.max(1)) * 1_000_000_000,
             rng: Rng::new(),
             bucket: 0,
             seen: 0,
             sample: vec![],
+            sample_bytes: 0,
         }
     }
 
@@ -72,8 +83,9 @@ impl Throttler {
 
     fn release(&mut self, out: &mut Outlet<FlowLogRows>) {
         self.seen = 0;
+        self.sample_bytes = 0;
         for piece in self.sample.drain(..) {
-            out.emit(FlowLogRows(piece));
+            out.emit(LogRows(piece).into());
         }
     }
 
@@ -83,9 +95,15 @@ impl Throttler {
     }
 
     /// Takes a row in; true if that sampled one out.
-    fn sample(&mut self, row: FlowLogRow, capacity: u64) -> bool {
+    fn sample(&mut self, row: R, capacity: u64) -> bool {
         self.seen += 1;
-        if self.seen <= capacity {
+        let (held, bytes) = (self.sampled(), row.bytes());
+        // From when a bucket is full, of rows or of bytes, it stays as it is but for rows that take another's place.
+        if self.seen == held + 1
+            && held < capacity
+            && (held == 0 || self.sample_bytes.saturating_add(bytes) <= self.bucket_bytes)
+        {
+            self.sample_bytes += bytes;
             match self.sample.last_mut() {
                 Some(piece) if piece.len() < PIECE => piece.push(row),
                 _ => {
@@ -97,49 +115,58 @@ impl Throttler {
             return false;
         }
         let slot = self.rng.u64(..self.seen);
-        if slot < capacity {
+        if slot < held {
             let slot = slot as usize;
             if let Some(old) = self
                 .sample
                 .get_mut(slot / PIECE)
                 .and_then(|p| p.get_mut(slot % PIECE))
             {
-                *old = row;
+                let others = self.sample_bytes.saturating_sub(old.bytes());
+                let with = others.saturating_add(bytes);
+                // Rows that grow must not make the bucket grow without end.
+                if with <= self.bucket_bytes || with <= self.sample_bytes {
+                    self.sample_bytes = with;
+                    *old = row;
+                }
             }
         }
         true
     }
 }
 
-impl Stage for Throttler {
-    type In = FlowLogRows;
+impl<R: LogRow> Stage for Throttler<R>
+where
+    LogRows<R>: Into<FlowLogRows>,
+{
+    type In = LogRows<R>;
     type Out = Outlet<FlowLogRows>;
 
     fn handle(
         &mut self,
-        rows: FlowLogRows,
+        rows: LogRows<R>,
         out: &mut Self::Out,
         cx: &Cx<'_>,
     ) -> Result<(), StageError> {
         let Some(capacity) = self.capacity else {
-            out.emit(rows);
+            out.emit(rows.into());
             return Ok(());
         };
         self.turn(out, cx);
         let mut wanted = vec![];
         let mut sampled_out = 0;
         for row in rows.0 {
-            if row.acl_gids.is_empty() {
-                sampled_out += u64::from(self.sample(row, capacity));
-            } else {
+            if row.is_wanted() {
                 wanted.push(row);
+            } else {
+                sampled_out += u64::from(self.sample(row, capacity));
             }
         }
         if sampled_out > 0 {
             cx.discard(DropReason::Sampled, sampled_out);
         }
         if !wanted.is_empty() {
-            out.emit(FlowLogRows(wanted));
+            out.emit(LogRows(wanted).into());
         }
         Ok(())
     }
@@ -155,6 +182,6 @@ impl Stage for Throttler {
     }
 
     fn held(&self, held: &mut Held) {
-        held.add("L4FlowLog", self.sampled());
+        held.add(R::KIND, self.sampled());
     }
 }

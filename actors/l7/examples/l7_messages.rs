@@ -130,7 +130,7 @@ fn main() {
         "summary" => {
             let n = |f: &dyn Fn(&Told) -> bool| told.iter().filter(|(_, t)| f(t)).count();
             let rrt: Vec<u64> = told.iter().filter_map(|(_, t)| t.rrt_us.map(u64::from)).collect();
-            println!("{}", json!({"kind": "summary", "pcap": path, "l7_requests": n(&|t| t.is_asking()), "l7_responses": n(&|t| !t.is_asking()),
+            println!("{}", json!({"kind": "summary", "pcap": path, "l7_requests": n(&|t| t.message.is_asking()), "l7_responses": n(&|t| t.message.is_answering()),
                 "l7_errors": {"client": n(&|t| t.error() == Some(ResponseStatus::ClientError)), "server": n(&|t| t.error() == Some(ResponseStatus::ServerError)), "timeout": timeouts},
                 "rrt_count": rrt.len(), "rrt_sum_us": rrt.iter().sum::<u64>(), "counters": format!("{:?}", engine.counters())}));
         }

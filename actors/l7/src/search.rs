@@ -4,7 +4,10 @@ use messages::{Mark, Side};
 /// With so many first bytes or segments of a side, its protocol should have been known: they are dropped. Segments are
 /// kept whole, since what follows them continues them.
 const MOST_HEAD: usize = 16 << 10;
-const MOST_SEGMENTS: usize = 256;
+const MOST_SEGMENTS: usize = 2048;
+/// Segments and bytes of one side after which what is likely has to do where the other has not been seen at all.
+const ONE_SIDED: usize = 8;
+const ONE_SIDED_BYTES: usize = 512;
 /// Segments that no protocol can begin with before a conversation is given up.
 const MOST_TRIES: u32 = 48;
 
@@ -16,18 +19,18 @@ pub(crate) struct Head {
     pub(crate) marks: Vec<(usize, Mark)>,
     /// Something of the stream went before.
     pub(crate) joined: bool,
+    /// Something was seen of this side, kept or not.
+    spoke: bool,
     /// The best that was said of these bytes.
     maybe: Option<(&'static Protocol, Side)>,
-    more: bool,
 }
 
 impl Head {
     fn drop_bytes(&mut self) {
+        self.joined |= !self.bytes.is_empty();
         self.bytes.clear();
         self.marks.clear();
-        self.joined = true;
         self.maybe = None;
-        self.more = false;
     }
 }
 
@@ -78,10 +81,12 @@ impl Search {
         known: Option<&'static Protocol>,
     ) -> Found {
         if let Some(h) = self.heads.get_mut(end) {
-            if h.bytes.len() >= MOST_HEAD || h.marks.len() >= MOST_SEGMENTS {
+            let is_full = h.bytes.len() + data.len() > MOST_HEAD || h.marks.len() >= MOST_SEGMENTS;
+            if is_full && !h.bytes.is_empty() {
                 h.drop_bytes();
                 self.tries += 1;
             }
+            h.spoke = true;
             h.marks.push((h.bytes.len(), mark));
             h.bytes.extend_from_slice(data);
         }
@@ -92,21 +97,24 @@ impl Search {
     pub(crate) fn gap(&mut self, end: usize) {
         if let Some(h) = self.heads.get_mut(end) {
             h.drop_bytes();
+            h.joined = true;
+            h.spoke = true;
         }
     }
 
     /// Nothing will come any more: what is likely has to do where the other side was silent.
     pub(crate) fn end(&mut self) -> Found {
-        for end in [0, 1] {
-            if let (Some(h), Some(o)) = (self.heads.get(end), self.heads.get(1 - end))
-                && let Some((p, side)) = h.maybe
-                && o.bytes.is_empty()
-                && (!o.joined || h.joined)
-            {
-                return Found::Protocol(p, client(end, side));
-            }
+        match (self.alone(0), self.alone(1)) {
+            (Some((p, side)), _) => Found::Protocol(p, client(0, side)),
+            (_, Some((p, side))) => Found::Protocol(p, client(1, side)),
+            _ => Found::Nothing,
         }
-        Found::Nothing
+    }
+
+    /// What `end` likely speaks, where nothing at all was seen of the other.
+    fn alone(&self, end: usize) -> Option<(&'static Protocol, Side)> {
+        let other = self.heads.get(1 - end)?;
+        self.heads.get(end)?.maybe.filter(|_| !other.spoke)
     }
 
     /// Bytes that are kept.
@@ -126,13 +134,22 @@ impl Search {
         }
         let port = |end: usize| self.ports.get(end).copied().unwrap_or_default();
         (p.probe)(&Probe {
-            data: &h.bytes,
-            other: &o.bytes,
+            data: self.first(h),
+            other: self.first(o),
             transport: self.transport,
             port_src: port(end),
             port_dst: port(1 - end),
             from_start: !h.joined,
         })
+    }
+
+    /// What of a head is looked at: of datagrams the first.
+    fn first<'a>(&self, h: &'a Head) -> &'a [u8] {
+        let end = match h.marks.get(1) {
+            Some((next, _)) if self.transport != Transport::Tcp => *next,
+            _ => h.bytes.len(),
+        };
+        h.bytes.get(..end).unwrap_or_default()
     }
 
     fn ask(&mut self, end: usize, known: Option<&'static Protocol>) -> Found {
@@ -162,12 +179,17 @@ impl Search {
             return Found::Nothing;
         };
         h.maybe = maybe;
-        h.more = more;
         if h.joined && h.marks.len() > 1 {
             let found = self.ask_last(end);
             if let Found::Protocol(..) = found {
                 return found;
             }
+        }
+        let is_enough = |h: &Head| h.marks.len() >= ONE_SIDED && h.bytes.len() >= ONE_SIDED_BYTES;
+        if self.heads.get(end).is_some_and(is_enough)
+            && let Some((p, side)) = self.alone(end)
+        {
+            return Found::Protocol(p, client(end, side));
         }
         if maybe.is_none() && !more {
             self.tries += 1;
@@ -314,7 +336,7 @@ mod tests {
         take(&mut s, 0, b"*1\r\n$99999999\r\n");
         for _ in 0..5000 {
             take(&mut s, 0, b"0123456789");
-            assert!(s.heads[0].bytes.len() < MOST_HEAD + 10);
+            assert!(s.heads[0].bytes.len() <= MOST_HEAD);
             assert!(s.heads[0].marks.len() <= MOST_SEGMENTS);
         }
     }

@@ -18,16 +18,6 @@ pub struct Told {
 }
 
 impl Told {
-    /// It counts as one that asks: a request, or a lone message of a client.
-    #[must_use]
-    pub fn is_asking(&self) -> bool {
-        match self.message.kind {
-            MessageKind::Request => true,
-            MessageKind::Response => false,
-            MessageKind::Session => self.message.from == Side::Client,
-        }
-    }
-
     /// How it went, where it answers.
     #[must_use]
     pub fn error(&self) -> Option<ResponseStatus> {

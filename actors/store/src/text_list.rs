@@ -36,6 +36,12 @@ impl TextList {
         self.items == 0
     }
 
+    /// Bytes of the list.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.encoded.len()
+    }
+
     /// Bytes of memory behind the list.
     #[must_use]
     pub fn capacity(&self) -> usize {

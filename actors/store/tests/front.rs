@@ -15,7 +15,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use store::{Block, Column, Dialect, Group, Kind, Schema, StoreError, kind, schema_version};
+use store::{
+    Block, Column, Dialect, Group, Kind, Schema, StoreError, TextList, kind, schema_version,
+};
 use support::{TestStore, encode, shared};
 
 fn text(answer: &(u16, String, Vec<u8>)) -> String {
@@ -355,7 +357,7 @@ struct Every;
 struct EveryRow<'a> {
     n: u8,
     text: &'a str,
-    words: &'a [&'a str],
+    words: &'a TextList,
     numbers: &'a [f64],
 }
 
@@ -396,6 +398,11 @@ every! {
     reals: ArrayFloat64 = |row| row.numbers;
     strings: ArrayString = |row| row.words;
     lows: ArrayLowCardinality = |row| row.words;
+    i64: Int64 = |row| -i64::from(row.n);
+    maybe8: NullableUInt8 = |row| (row.n > 0).then_some(row.n);
+    maybe32: NullableInt32 = |row| (row.n != 1).then_some(-i32::from(row.n));
+    maybe64: NullableInt64 = |row| (row.n < 9).then_some(i64::from(row.n));
+    maybe: NullableUInt64 = |row| (row.n > 9).then_some(u64::MAX);
 }
 
 #[tokio::test]
@@ -428,6 +435,7 @@ async fn every_kind_of_column_is_understood() {
         (255, "é", &words),
     ] {
         let numbers = &[0.5, f64::MAX][..words.len().min(2)];
+        let words = &words.iter().copied().collect();
         block.append(&EveryRow {
             n,
             text,
@@ -452,9 +460,9 @@ async fn every_kind_of_column_is_understood() {
         .unwrap();
     let rows = String::from_utf8(rows.to_vec()).unwrap();
     let want = [
-        "0\t0\t0\t0\t0\t0\t2023-11-14 22:13:20\t1969-12-31 23:59:59.000000\t0.0.0.1\t::1\t\t\t[]\t[]\t[]\t[]",
-        "1\t257\t16843009\t72340172838076673\t-1\t0.125\t2023-11-14 22:13:21\t1969-12-31 23:59:58.999999\t1.0.0.1\t1::1\tx\\0y\\n\tx\\0y\\n\t[1]\t[0.5]\t['a']\t['a']",
-        "255\t65535\t4294967295\t18446744073709551615\t-255\t31.875\t2023-11-14 22:17:35\t1969-12-31 23:59:58.999745\t255.0.0.1\tff::1\té\té\t[255,1]\t[0.5,1.7976931348623157e308]\t['a','','Grüße']\t['a','','Grüße']",
+        "0\t0\t0\t0\t0\t0\t2023-11-14 22:13:20\t1969-12-31 23:59:59.000000\t0.0.0.1\t::1\t\t\t[]\t[]\t[]\t[]\t0\t\\N\t0\t0\t\\N",
+        "1\t257\t16843009\t72340172838076673\t-1\t0.125\t2023-11-14 22:13:21\t1969-12-31 23:59:58.999999\t1.0.0.1\t1::1\tx\\0y\\n\tx\\0y\\n\t[1]\t[0.5]\t['a']\t['a']\t-1\t1\t\\N\t1\t\\N",
+        "255\t65535\t4294967295\t18446744073709551615\t-255\t31.875\t2023-11-14 22:17:35\t1969-12-31 23:59:58.999745\t255.0.0.1\tff::1\té\té\t[255,1]\t[0.5,1.7976931348623157e308]\t['a','','Grüße']\t['a','','Grüße']\t-255\t255\t-255\t\\N\t18446744073709551615",
     ];
     assert_eq!(rows.lines().collect::<Vec<_>>(), want);
 }

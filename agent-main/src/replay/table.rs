@@ -3,6 +3,9 @@ use super::Kind;
 use super::lines::Line;
 use std::io::{self, Write};
 
+/// Longer texts are cut: the JSON lines have them whole.
+const MOST_WIDE: usize = 60;
+
 /// Columns shown of each kind; all keys are in the JSON lines.
 const fn columns(kind: Kind) -> &'static [&'static str] {
     match kind {
@@ -94,7 +97,7 @@ pub(super) fn write(out: &mut impl Write, kind: Kind, lines: &[Line]) -> io::Res
     let columns = columns(kind);
     let rows: Vec<Vec<String>> = lines
         .iter()
-        .map(|l| columns.iter().map(|c| l.text(c)).collect())
+        .map(|l| columns.iter().map(|c| cell(&l.text(c))).collect())
         .collect();
     let widths: Vec<usize> = columns
         .iter()
@@ -102,7 +105,7 @@ pub(super) fn write(out: &mut impl Write, kind: Kind, lines: &[Line]) -> io::Res
         .map(|(i, c)| {
             rows.iter()
                 .filter_map(|r| r.get(i))
-                .map(String::len)
+                .map(|s| s.chars().count())
                 .max()
                 .unwrap_or(0)
                 .max(c.len())
@@ -118,4 +121,31 @@ pub(super) fn write(out: &mut impl Write, kind: Kind, lines: &[Line]) -> io::Res
     };
     line(&columns.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>())?;
     rows.iter().try_for_each(|r| line(r))
+}
+
+/// A text as it fits a cell: in one line, not too wide, and without anything that would move the cursor.
+fn cell(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MOST_WIDE + 1)
+        .collect();
+    if shown.chars().count() > MOST_WIDE {
+        shown = shown.chars().take(MOST_WIDE - 1).chain(['…']).collect();
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_stay_in_their_column() {
+        assert_eq!(cell("GET"), "GET");
+        assert_eq!(cell("a\u{1b}[2J\nb"), "a [2J b");
+        let long = cell(&"ä".repeat(1000));
+        assert_eq!(long.chars().count(), MOST_WIDE);
+        assert!(long.ends_with('…'));
+    }
 }

@@ -21,6 +21,9 @@ pub(crate) fn documents() -> Vec<Vec<u8>> {
     ] {
         all.push(document(flags, code, v6).encode_to_vec());
     }
+    for (flags, code) in [(1, code::SINGLE_L4), (0, code::EDGE_L4)] {
+        all.push(application(flags, code).encode_to_vec());
+    }
     let empty = metric::Document {
         timestamp: TIME,
         ..Default::default()
@@ -85,6 +88,105 @@ fn document(flags: u32, code: u64, v6: bool) -> metric::Document {
             }),
             ..Default::default()
         }),
+    }
+}
+
+/// A document of requests.
+fn application(flags: u32, code: u64) -> metric::Document {
+    let mut d = document(flags, code | code::L7_PROTOCOL, false);
+    if let Some(field) = d.tag.as_mut().and_then(|tag| tag.field.as_mut()) {
+        field.l7_protocol = 20;
+        field.app_service = "shop".into();
+        field.endpoint = "/items".into();
+    }
+    d.meter = Some(metric::Meter {
+        meter_id: 5,
+        app: Some(metric::AppMeter {
+            traffic: Some(metric::AppTraffic {
+                request: 3,
+                response: 2,
+                direction_score: 255,
+            }),
+            latency: Some(metric::AppLatency {
+                rrt_max: 7,
+                rrt_sum: 9,
+                rrt_count: 2,
+            }),
+            anomaly: Some(metric::AppAnomaly {
+                client_error: u32::MAX,
+                server_error: u32::MAX,
+                timeout: 1,
+            }),
+        }),
+        ..Default::default()
+    });
+    d
+}
+
+/// Inputs of the target `request_logs`.
+pub(crate) fn requests() -> Vec<Vec<u8>> {
+    let mut plain = request(2, 200);
+    let mut all = vec![request(0, -32_768), request(1, 404), plain.clone()];
+    plain.ext_info = Some(flow_log::ExtendedInfo::default());
+    plain.resp = None;
+    all.push(plain);
+    let mut all: Vec<Vec<u8>> = all.iter().map(Message::encode_to_vec).collect();
+    // A base with nothing in it; a number of a measured value by itself.
+    all.push(vec![0x0a, 0]);
+    all.push(vec![0x0a, 0, 0x7a, 10, 0x99, 0x01, 0, 0, 0, 0, 0, 0, 0, 1]);
+    all
+}
+
+fn request(kind: u32, code: i32) -> flow_log::AppProtoLogsData {
+    flow_log::AppProtoLogsData {
+        base: Some(flow_log::AppProtoLogsBaseInfo {
+            start_time: u64::from(TIME) * 1_000_000_000,
+            end_time: u64::from(TIME) * 1_000_000_000 + 5000,
+            flow_id: 77,
+            tap_port: 0x7000_0012_0000_0007,
+            vtap_id: 9,
+            tap_side: 0o51,
+            head: Some(flow_log::AppProtoHead {
+                proto: 20,
+                msg_type: kind,
+                rrt: 5000,
+            }),
+            ip_src: 0x0a00_0001,
+            ip6_src: vec![0; 16],
+            l3_epc_id_src: -2,
+            port_dst: 80,
+            process_kname_0: "curl".into(),
+            ..Default::default()
+        }),
+        req_len: -1,
+        resp_len: 6,
+        req: Some(flow_log::L7Request {
+            req_type: "GET".into(),
+            domain: "example.org".into(),
+            resource: "/items/7".into(),
+            endpoint: "/items".into(),
+        }),
+        resp: Some(flow_log::L7Response {
+            status: if code == 404 { 4 } else { 0 },
+            code,
+            ..Default::default()
+        }),
+        version: "1.1".into(),
+        trace_info: Some(flow_log::TraceInfo {
+            trace_ids: vec!["0af7651916cd43dd8448eb211c80319c".into(), "2".into()],
+            ..Default::default()
+        }),
+        ext_info: Some(flow_log::ExtendedInfo {
+            http_user_agent: "curl".into(),
+            attribute_names: vec!["a".into(), "b".into()],
+            attribute_values: vec!["1".into()],
+            metrics_names: vec!["m".into()],
+            metrics_values: vec![1.5, 2.5],
+            ..Default::default()
+        }),
+        row_effect: 1,
+        flags: 7,
+        ..Default::default()
     }
 }
 
@@ -170,8 +272,8 @@ fn flow(v6: bool) -> flow_log::TaggedFlow {
 
 /// Inputs of the target `frames`.
 pub(crate) fn streams() -> Vec<Vec<u8>> {
-    let bodies = [body(&documents()), body(&flows())];
-    let [documents, flows] = &bodies;
+    let bodies = [body(&documents()), body(&flows()), body(&requests())];
+    let [documents, flows, requests] = &bodies;
     let mut all = vec![
         frame(MessageType::Metrics, Encoder::Raw, documents),
         frame(MessageType::Metrics, Encoder::Zlib, documents),
@@ -179,6 +281,7 @@ pub(crate) fn streams() -> Vec<Vec<u8>> {
         frame(MessageType::TaggedFlow, Encoder::Zstd, flows),
         frame(MessageType::Dfstats, Encoder::Raw, &[]),
         frame(MessageType::Syslog, Encoder::Raw, b"passed over"),
+        frame(MessageType::ProtocolLog, Encoder::Zstd, requests),
         frame(
             MessageType::Metrics,
             Encoder::Raw,

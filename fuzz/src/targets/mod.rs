@@ -8,6 +8,7 @@ pub mod flow_map;
 pub(crate) mod frame;
 pub mod frames;
 mod message;
+pub mod request_logs;
 mod script;
 pub mod settings;
 pub mod tagged_flows;
@@ -15,7 +16,7 @@ pub mod tagged_flows;
 use crate::Target;
 
 /// All of them.
-pub const ALL: [Target; 8] = [
+pub const ALL: [Target; 9] = [
     decode::TARGET,
     decapsulate::TARGET,
     capture_file::TARGET,
@@ -23,5 +24,6 @@ pub const ALL: [Target; 8] = [
     frames::TARGET,
     documents::TARGET,
     tagged_flows::TARGET,
+    request_logs::TARGET,
     settings::TARGET,
 ];

@@ -5,7 +5,7 @@ use crate::seeds::messages;
 use crate::{FromCaptures, Target};
 use ::messages::frame::MessageType;
 use ingester::{
-    Agents, Expiry, FlowLogDecoder, FlowLogDecoderConfig, FlowLogRows, FlowLogTables, RowIds,
+    Agents, Expiry, FlowLogDecoder, FlowLogDecoderConfig, FlowLogTables, L4LogRow, LogRows, RowIds,
 };
 use proto::{Message, flow_log};
 use stage::DropReason;
@@ -23,8 +23,8 @@ fn run(input: &[u8]) {
         expiry: Expiry::off(),
         ids: RowIds::new(1),
     };
-    let decoder = FlowLogDecoder::new(config, Agents::default());
-    let decoded = decode::<_, FlowLogRows>(decoder, MessageType::TaggedFlow, input);
+    let decoder = FlowLogDecoder::<L4LogRow>::new(config, Agents::default());
+    let decoded = decode::<_, LogRows<L4LogRow>>(decoder, MessageType::TaggedFlow, input);
     if flow_log::TaggedFlow::decode(input).is_ok_and(|m| m.flow.is_some()) {
         let refused = decoded
             .counted
@@ -33,6 +33,6 @@ fn run(input: &[u8]) {
         assert_eq!(refused, 0, "the generated type reads it");
     }
     if let Some(rows) = decoded.rows {
-        check_size(&written::<FlowLogTables>(&rows), input);
+        check_size(&written::<FlowLogTables>(&rows.into()), input);
     }
 }

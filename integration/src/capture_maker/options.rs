@@ -91,6 +91,9 @@ pub struct WorkloadOptions {
     pub fragment_share: u32,
     /// What goes wrong.
     pub imperfections: Imperfections,
+    /// Most payload of a TCP segment, bytes; 0 = what a frame of Ethernet has room for. More than that are segments as
+    /// offloading hands them to a capture.
+    pub segment: u32,
     /// Every flow is in the oracle: some 600 bytes of memory each.
     pub keep_flows: bool,
 }
@@ -123,6 +126,7 @@ impl WorkloadOptions {
             vlan_share: 0,
             fragment_share: 0,
             imperfections: Imperfections::default(),
+            segment: 0,
             keep_flows: false,
         }
     }

@@ -47,6 +47,9 @@ pub(super) struct WorkloadFlow {
     scene_packets: u64,
 }
 
+/// An IP packet of 64 KiB less its headers, inside of a tunnel, too.
+const MOST_SEGMENT: u32 = 65_000;
+
 impl WorkloadFlow {
     /// Flow number `n`.
     pub(super) fn new(n: u64, start_ns: u64, options: &WorkloadOptions, rng: &mut Rng) -> Self {
@@ -60,12 +63,16 @@ impl WorkloadFlow {
                 rng.u32(..)
             }
         };
+        let mss = match options.segment {
+            0 => ends.room() - tcp_header(ACK),
+            most => most.min(MOST_SEGMENT),
+        };
         Self {
             ends,
             start_ns,
             text: Vec::new(),
             running: None,
-            line: Line::new([isn(), isn()], ends.room() - tcp_header(ACK), 0),
+            line: Line::new([isn(), isn()], mss, 0),
             plot,
             stage: Stage::Begin,
             playing: None,

@@ -1,4 +1,5 @@
 //! The tables of a server against an oracle.
+use super::requests;
 use super::rows::{Wrong, get, service_of, tuple, tuple_of};
 use integration::capture_maker::{Column, Oracle};
 use integration::server::Server;
@@ -71,6 +72,7 @@ pub(crate) fn check(server: &Server, oracle: &Oracle, from_s: u64, what: &str) {
         }
     }
     flow_logs(server, oracle, from_s, &mut wrong);
+    requests::tables(server, oracle, &hour, &minutes, &mut wrong);
     wrong.none(what);
 }
 

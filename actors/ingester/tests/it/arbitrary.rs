@@ -21,11 +21,20 @@ impl Numbers {
         let len = of[self.u64() as usize % of.len()];
         (0..len).map(|i| (self.u32() >> (i % 4)) as u8).collect()
     }
+    fn text(&mut self) -> String {
+        "täxt, of 3 €"
+            .chars()
+            .take(self.u32() as usize % 13)
+            .collect()
+    }
+    fn texts(&mut self) -> Vec<String> {
+        (0..self.u32() % 4).map(|_| self.text()).collect()
+    }
 }
 
 pub(crate) fn numbers() -> impl Strategy<Value = Numbers> {
     let number = prop_oneof![3 => Just(0), 4 => 1u64..200, 1 => any::<u32>().prop_map(u64::from), 1 => any::<u64>()];
-    proptest::collection::vec(number, 300).prop_map(|v| Numbers(v.into_iter()))
+    proptest::collection::vec(number, 400).prop_map(|v| Numbers(v.into_iter()))
 }
 
 pub(crate) fn any_document(n: &mut Numbers) -> metric::Document {
@@ -47,7 +56,10 @@ pub(crate) fn any_document(n: &mut Numbers) -> metric::Document {
         gpid: n.u32(),
         gpid1: n.u32(),
         signal_source: n.u32(),
-        app_service: "service".into(),
+        app_service: n.text(),
+        app_instance: n.text(),
+        endpoint: n.text(),
+        l7_protocol: n.u32(),
         biz_type: n.u32(),
         ..Default::default()
     };
@@ -129,8 +141,25 @@ pub(crate) fn any_document(n: &mut Numbers) -> metric::Document {
             code: n.u64() | 1,
         }),
         meter: Some(metric::Meter {
-            meter_id: 1,
+            meter_id: if n.u32() % 2 == 1 { 5 } else { 1 },
             flow: Some(flow),
+            app: Some(metric::AppMeter {
+                traffic: Some(metric::AppTraffic {
+                    request: n.u32(),
+                    response: n.u32(),
+                    direction_score: n.u32(),
+                }),
+                latency: Some(metric::AppLatency {
+                    rrt_max: n.u32(),
+                    rrt_sum: n.u64(),
+                    rrt_count: n.u32(),
+                }),
+                anomaly: Some(metric::AppAnomaly {
+                    client_error: n.u32(),
+                    server_error: n.u32(),
+                    timeout: n.u32(),
+                }),
+            }),
             ..Default::default()
         }),
     }
@@ -267,4 +296,102 @@ pub(crate) fn any_flow(n: &mut Numbers) -> flow_log::TaggedFlow {
         init_ipid: n.u32(),
     };
     flow_log::TaggedFlow { flow: Some(flow) }
+}
+
+pub(crate) fn any_request(n: &mut Numbers) -> flow_log::AppProtoLogsData {
+    let base = flow_log::AppProtoLogsBaseInfo {
+        start_time: n.u64(),
+        end_time: n.u64(),
+        flow_id: n.u64(),
+        tap_port: n.u64(),
+        vtap_id: n.u32(),
+        tap_type: n.u32(),
+        is_ipv6: n.u32() & 1,
+        tap_side: n.u32(),
+        head: Some(flow_log::AppProtoHead {
+            proto: n.u32(),
+            msg_type: n.u32() % 4,
+            rrt: n.u64(),
+        }),
+        mac_src: n.u64(),
+        mac_dst: n.u64(),
+        ip_src: n.u32(),
+        ip_dst: n.u32(),
+        ip6_src: n.bytes(&[16, 0, 4]),
+        ip6_dst: n.bytes(&[16, 17]),
+        l3_epc_id_src: n.i32(),
+        l3_epc_id_dst: n.i32(),
+        port_src: n.u32(),
+        port_dst: n.u32(),
+        protocol: n.u32(),
+        is_vip_interface_src: n.u32(),
+        is_vip_interface_dst: n.u32(),
+        req_tcp_seq: n.u32(),
+        resp_tcp_seq: n.u32(),
+        process_id_0: n.u32(),
+        process_id_1: n.u32(),
+        process_kname_0: n.text(),
+        process_kname_1: n.text(),
+        syscall_trace_id_request: n.u64(),
+        syscall_trace_id_response: n.u64(),
+        syscall_trace_id_thread_0: n.u32(),
+        syscall_trace_id_thread_1: n.u32(),
+        syscall_cap_seq_0: n.u32(),
+        syscall_cap_seq_1: n.u32(),
+        gpid_0: n.u32(),
+        gpid_1: n.u32(),
+        syscall_coroutine_0: n.u64(),
+        syscall_coroutine_1: n.u64(),
+        pod_id_0: n.u32(),
+        pod_id_1: n.u32(),
+        biz_type: n.u32(),
+    };
+    let response = flow_log::L7Response {
+        status: n.u32(),
+        code: [-32_768, 0, 404, n.i32()][n.u32() as usize % 4],
+        exception: n.text(),
+        result: n.text(),
+    };
+    flow_log::AppProtoLogsData {
+        base: Some(base),
+        req_len: [-1, n.i32()][n.u32() as usize % 2],
+        resp_len: [-1, n.i32()][n.u32() as usize % 2],
+        req: Some(flow_log::L7Request {
+            req_type: n.text(),
+            domain: n.text(),
+            resource: n.text(),
+            endpoint: n.text(),
+        }),
+        resp: (n.u32() % 4 != 1).then_some(response),
+        version: n.text(),
+        trace_info: Some(flow_log::TraceInfo {
+            trace_id: n.text(),
+            span_id: n.text(),
+            parent_span_id: n.text(),
+            trace_ids: n.texts(),
+        }),
+        ext_info: Some(flow_log::ExtendedInfo {
+            service_name: n.text(),
+            client_ip: n.text(),
+            request_id: n.u32(),
+            x_request_id_0: n.text(),
+            http_user_agent: n.text(),
+            http_referer: n.text(),
+            rpc_service: n.text(),
+            protocol_str: n.text(),
+            x_request_id_1: n.text(),
+            attribute_names: n.texts(),
+            attribute_values: n.texts(),
+            metrics_names: n.texts(),
+            metrics_values: (0..n.u32() % 4).map(|_| f64::from_bits(n.u64())).collect(),
+        }),
+        row_effect: n.u32(),
+        direction_score: n.u32(),
+        flags: n.u32(),
+        captured_request_byte: n.u32(),
+        captured_response_byte: n.u32(),
+        biz_code: n.text(),
+        biz_scenario: n.text(),
+        biz_response_code: n.text(),
+    }
 }

@@ -79,41 +79,19 @@ async fn documents_become_rows_of_their_tables() {
     {
         let cx = TestCx::new();
         let (mut out, inbox) = probe();
-        let (mut application, mut seconds, mut minutes, mut maps_1s, mut maps_1m) =
-            (0, vec![], vec![], vec![], vec![]);
+        let mut expected = reference::Metrics::default();
         let mut decoder = FlowMetricsDecoder::new(Expiry::off(), Agents::default());
         for batch in receive(&f.bytes) {
             for m in batch.messages() {
-                let d = metric::Document::decode(m).unwrap();
-                let code = d.tag.as_ref().unwrap().code;
-                if d.meter.as_ref().unwrap().meter_id != 1 {
-                    application += 1;
-                    continue;
-                }
-                match (code & 0xff_fff0_0000 != 0, d.flags & 1 != 0) {
-                    (false, true) => seconds.push(reference::network(&d, 7, 1)),
-                    (false, false) => minutes.push(reference::network(&d, 7, 1)),
-                    (true, true) => maps_1s.push(reference::network_map(&d, 7, 1)),
-                    (true, false) => maps_1m.push(reference::network_map(&d, 7, 1)),
-                }
+                expected.push(&metric::Document::decode(m).unwrap(), 7, 1);
             }
             decoder.handle(batch, &mut out, &cx.cx()).unwrap();
         }
         flush(&mut out);
-        let mut rows = FlowMetricRows::default();
-        for mut r in taken(&inbox) {
-            rows.network_1s.append(&mut r.network_1s);
-            rows.network_1m.append(&mut r.network_1m);
-            rows.network_map_1s.append(&mut r.network_map_1s);
-            rows.network_map_1m.append(&mut r.network_map_1m);
-        }
-        assert_eq!(rows.rows() + application, f.messages, "{}", f.name);
-        eprintln!(
-            "{}: {:?} rows, {application} application documents",
-            f.name,
-            rows.counts()
-        );
-        assert_eq!(cx.counters().losses(), application as u64, "{}", f.name);
+        let mut rows = reference::Metrics::default();
+        taken(&inbox).iter().for_each(|r| rows.append(r));
+        assert_eq!(rows.rows(), f.messages, "{}", f.name);
+        assert_eq!(cx.counters().losses(), 0, "{}", f.name);
         for row in &rows.network_map_1s {
             assert!(
                 row.is_ipv4 && !row.client.ip4.is_unspecified(),
@@ -122,12 +100,62 @@ async fn documents_become_rows_of_their_tables() {
             );
             assert!(row.meter.byte_tx >= row.meter.l3_byte_tx, "{}", f.name);
         }
-        let mut expected = FlowMetricRows::default();
-        expected.network_1s = seconds;
-        expected.network_1m = minutes;
-        expected.network_map_1s = maps_1s;
-        expected.network_map_1m = maps_1m;
+        for (row, service) in &rows.application_map_1s {
+            // Of HTTP over loopback.
+            assert_eq!((row.meter.l7_protocol, row.server_port), (20, 18_080));
+            assert_eq!(service, &["", "", "/a.txt"], "{}", f.name);
+            assert_eq!(row.meter.meter.request, row.meter.meter.response);
+            assert!(row.meter.meter.rrt.sum_us >= row.meter.meter.rrt.max_us.into());
+        }
         assert_eq!(rows, expected, "{}", f.name);
+    }
+}
+
+#[tokio::test]
+async fn requests_become_request_log_rows() {
+    for f in captured()
+        .into_iter()
+        .filter(|f| f.message_type == MessageType::ProtocolLog as u8)
+    {
+        let cx = TestCx::new();
+        let (mut out, inbox) = probe();
+        let config = FlowLogDecoderConfig {
+            expiry: Expiry::off(),
+            ids: RowIds::new(5),
+        };
+        let mut decoder = FlowLogDecoder::<L7LogRow>::new(config, Agents::default());
+        let mut expected = vec![];
+        for batch in receive(&f.bytes) {
+            expected.extend(
+                batch
+                    .messages()
+                    .map(|m| flow_log::AppProtoLogsData::decode(m).unwrap()),
+            );
+            decoder.handle(batch, &mut out, &cx.cx()).unwrap();
+        }
+        flush(&mut out);
+        let rows: Vec<L7LogRow> = taken(&inbox).into_iter().flat_map(|r| r.0).collect();
+        assert_eq!(rows.len(), f.messages, "{}", f.name);
+        assert_eq!(cx.counters().losses(), 0, "{}", f.name);
+        let mut ids: Vec<u64> = rows.iter().map(|r| r.values.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), rows.len(), "{}: each has its own id", f.name);
+        for (row, message) in rows.iter().zip(&expected) {
+            assert_eq!(row.values.id >> 32, u64::from(row.time_s()), "{}", f.name);
+            reference::check_request(row, message, 7, 1);
+            // Of HTTP over loopback, both sides in one row; each with a traceparent of its own.
+            let (v, t) = (&row.values, row.as_row().texts);
+            assert_eq!((v.l7_protocol, v.kind, v.response_status), (20, 2, 0));
+            assert_eq!((v.response_code, v.response_length), (Some(200), Some(6)));
+            assert_eq!((v.request_length, v.request_id), (None, None));
+            assert_eq!((t.biz_protocol, t.request_type), ("HTTP", "GET"));
+            assert_eq!((t.endpoint, t.version), ("/a.txt", "1.1"));
+            assert!(t.request_resource.starts_with("/a.txt?i="));
+            assert_eq!(t.trace_id.len(), 32, "{}", f.name);
+            assert_eq!(t.span_id, &t.trace_id[16..], "{}", f.name);
+            assert!(v.client.ip4.is_loopback() && v.response_duration_us > 0);
+        }
     }
 }
 
@@ -143,7 +171,7 @@ async fn flows_become_flow_log_rows() {
             expiry: Expiry::off(),
             ids: RowIds::new(5),
         };
-        let mut decoder = FlowLogDecoder::new(config, Agents::default());
+        let mut decoder = FlowLogDecoder::<L4LogRow>::new(config, Agents::default());
         let mut expected = vec![];
         for batch in receive(&f.bytes) {
             expected.extend(
@@ -154,7 +182,7 @@ async fn flows_become_flow_log_rows() {
             decoder.handle(batch, &mut out, &cx.cx()).unwrap();
         }
         flush(&mut out);
-        let rows: Vec<FlowLogRow> = taken(&inbox).into_iter().flat_map(|r| r.0).collect();
+        let rows: Vec<L4LogRow> = taken(&inbox).into_iter().flat_map(|r| r.0).collect();
         assert_eq!(rows.len(), f.messages, "{}", f.name);
         assert_eq!(cx.counters().losses(), 0, "{}", f.name);
         let mut ids: Vec<u64> = rows.iter().map(|r| r.fixed.id).collect();

@@ -95,7 +95,7 @@ fn the_decoders_keep_the_contract() {
                 expiry: Expiry::default(),
                 ids: RowIds::new(1),
             };
-            FlowLogDecoder::new(config, Agents::default())
+            FlowLogDecoder::<L4LogRow>::new(config, Agents::default())
         },
         || probe().0,
         || {
@@ -118,7 +118,7 @@ async fn code_and_flags_choose_the_table() {
         ],
         Expiry::default(),
     );
-    assert_eq!(rows.counts(), [1, 1, 1, 2]);
+    assert_eq!(rows.counts(), [1, 1, 1, 2, 0, 0, 0, 0]);
     assert_eq!(cx.counters().losses(), 0);
     let row = &rows.network_1s[0];
     assert_eq!(
@@ -131,6 +131,69 @@ async fn code_and_flags_choose_the_table() {
 }
 
 #[tokio::test]
+async fn documents_of_requests_have_tables_of_their_own() {
+    let of = |flags, code| {
+        let mut d = document(NOW, flags, code);
+        let field = d.tag.as_mut().unwrap().field.as_mut().unwrap();
+        field.l7_protocol = 20;
+        field.app_service = "shop".into();
+        field.app_instance = "shop-1".into();
+        field.endpoint = "/items".into();
+        field.biz_type = 3;
+        d.meter = Some(metric::Meter {
+            meter_id: 5,
+            app: Some(metric::AppMeter {
+                traffic: Some(metric::AppTraffic {
+                    request: 4,
+                    response: 3,
+                    direction_score: 300,
+                }),
+                latency: Some(metric::AppLatency {
+                    rrt_max: 70,
+                    rrt_sum: 90,
+                    rrt_count: 2,
+                }),
+                anomaly: Some(metric::AppAnomaly {
+                    client_error: 1,
+                    server_error: 2,
+                    timeout: 1,
+                }),
+            }),
+            ..Default::default()
+        });
+        d
+    };
+    let l7 = code::L7_PROTOCOL;
+    let (rows, cx, _) = decode_documents(
+        &[
+            of(1, code::SINGLE_L4 | l7),
+            of(0, code::SINGLE_L4 | l7),
+            of(0, code::EDGE_L4 | l7),
+            of(1, code::EDGE_L4 | l7),
+            of(1, code::EDGE_L4 | l7),
+            document(NOW, 1, code::EDGE_L4),
+        ],
+        Expiry::default(),
+    );
+    assert_eq!(rows.counts(), [0, 0, 1, 0, 1, 1, 2, 1]);
+    assert_eq!(cx.counters().losses(), 0);
+    let edge = &rows.application_map_1s[1];
+    assert_eq!((edge.server_port, edge.agent_id), (443, 7));
+    assert_eq!(edge.server.ip4.to_string(), "10.0.0.2");
+    let m = edge.meter.with_texts(&rows.texts);
+    assert_eq!((m.l7_protocol, m.biz_type), (20, 3));
+    assert_eq!(
+        [m.app_service, m.app_instance, m.endpoint],
+        ["shop", "shop-1", "/items"]
+    );
+    let m = m.meter;
+    assert_eq!((m.request, m.response, m.direction_score), (4, 3, 255));
+    assert_eq!((m.rrt.sum_us, m.rrt.count, m.rrt.max_us), (90, 2, 70));
+    assert_eq!((m.client_error, m.server_error, m.timeout), (1, 2, 1));
+    assert_eq!(rows.application_1s[0].role, 1);
+}
+
+#[tokio::test]
 async fn what_has_no_table_is_counted() {
     let of_meter = |id| {
         let mut d = document(NOW, 1, code::SINGLE_L4);
@@ -139,7 +202,7 @@ async fn what_has_no_table_is_counted() {
     };
     let (rows, cx, _) = decode_documents(
         &[
-            of_meter(5),
+            of_meter(2),
             of_meter(4),
             of_meter(0),
             document(NOW, 1, 0),
@@ -165,7 +228,7 @@ async fn old_and_future_documents_are_counted_unless_that_is_off() {
         document(u32::MAX, 0, code::EDGE_L4),
     ];
     let (rows, cx, _) = decode_documents(&documents, Expiry::default());
-    assert_eq!(rows.counts(), [1, 1, 1, 0]);
+    assert_eq!(rows.counts(), [1, 1, 1, 0, 0, 0, 0, 0]);
     assert_eq!(cx.counters().dropped_for(DropReason::Expired), 5);
     let (rows, cx, _) = decode_documents(&documents, Expiry::off());
     assert_eq!((rows.rows(), cx.counters().losses()), (8, 0));
@@ -183,7 +246,7 @@ async fn one_bad_message_costs_only_itself() {
         .handle(batch, &mut out, &cx.cx())
         .unwrap();
     flush(&mut out);
-    assert_eq!(taken(&inbox)[0].counts(), [2, 0, 0, 0]);
+    assert_eq!(taken(&inbox)[0].counts(), [2, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(cx.counters().dropped_for(DropReason::DecodeError), 1);
     assert_eq!(agents.snapshot()[0].decode_errors, 1);
 }
@@ -217,7 +280,7 @@ async fn flows_are_checked_by_the_time_they_ended() {
     ];
     let empty = flow_log::TaggedFlow { flow: None };
     let body = [body_of(&flows), body_of(&[empty])].concat();
-    FlowLogDecoder::new(config, Agents::default())
+    FlowLogDecoder::<L4LogRow>::new(config, Agents::default())
         .handle(batch_of(TaggedFlow, body), &mut out, &cx.cx())
         .unwrap();
     flush(&mut out);
@@ -251,7 +314,7 @@ async fn lists_and_texts_of_a_flow_are_bounded() {
         expiry: Expiry::default(),
         ids: RowIds::new(1),
     };
-    FlowLogDecoder::new(config, Agents::default())
+    FlowLogDecoder::<L4LogRow>::new(config, Agents::default())
         .handle(batch_of(TaggedFlow, body_of(&[f])), &mut out, &cx.cx())
         .unwrap();
     flush(&mut out);

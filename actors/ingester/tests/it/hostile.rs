@@ -1,14 +1,14 @@
 //! Any bytes at every boundary: nothing panics, nothing grows without bound, and what is valid is read as the
 //! generated types read it.
 
-use crate::arbitrary::{any_document, any_flow, numbers};
+use crate::arbitrary::{any_document, any_flow, any_request, numbers};
 use crate::support::{batch_of, body_of, frame, key};
 use crate::{decoders, reference};
 use ingester::*;
-use messages::frame::MessageType::{self, Metrics, TaggedFlow};
+use messages::frame::MessageType::{self, Metrics, ProtocolLog, TaggedFlow};
 use messages::frame::{Encoder, HEADER_LEN};
 use proptest::prelude::*;
-use proto::{Message, metric};
+use proto::{Message, flow_log, metric};
 use stage::testing::{TestCx, flush, probe, taken};
 use stage::{DropReason, Mail, Stage};
 
@@ -23,19 +23,27 @@ fn decode_documents(body: Vec<u8>) -> (FlowMetricRows, TestCx) {
     (taken(&inbox).pop().unwrap_or_default(), cx)
 }
 
-fn decode_flows(body: Vec<u8>) -> (FlowLogRows, TestCx) {
+fn decode_logs<R: LogRow>(kind: MessageType, body: Vec<u8>) -> (LogRows<R>, TestCx) {
     let cx = TestCx::new();
     let (mut out, inbox) = probe();
     let config = FlowLogDecoderConfig {
         expiry: Expiry::off(),
         ids: RowIds::new(1),
     };
-    let mut decoder = FlowLogDecoder::new(config, Agents::default());
-    decoder
-        .handle(batch_of(TaggedFlow, body), &mut out, &cx.cx())
+    FlowLogDecoder::<R>::new(config, Agents::default())
+        .handle(batch_of(kind, body), &mut out, &cx.cx())
         .unwrap();
     flush(&mut out);
-    (taken(&inbox).pop().unwrap_or_default(), cx)
+    let rows = taken(&inbox).pop();
+    (rows.unwrap_or_else(|| LogRows(vec![])), cx)
+}
+
+fn decode_flows(body: Vec<u8>) -> (LogRows<L4LogRow>, TestCx) {
+    decode_logs(TaggedFlow, body)
+}
+
+fn decode_requests(body: Vec<u8>) -> (LogRows<L7LogRow>, TestCx) {
+    decode_logs(ProtocolLog, body)
 }
 
 fn one_message(message: &[u8]) -> Vec<u8> {
@@ -58,15 +66,10 @@ proptest! {
             let d = any_document(&mut n);
             let (rows, cx) = decode_documents(body_of(std::slice::from_ref(&d)));
             prop_assert_eq!(cx.counters().losses(), 0);
-            let is_edge = d.tag.as_ref().unwrap().code & 0xff_fff0_0000 != 0;
-            let mut expected = FlowMetricRows::default();
-            match (is_edge, d.flags & 1 != 0) {
-                (false, true) => expected.network_1s.push(reference::network(&d, 7, 2)),
-                (false, false) => expected.network_1m.push(reference::network(&d, 7, 2)),
-                (true, true) => expected.network_map_1s.push(reference::network_map(&d, 7, 2)),
-                (true, false) => expected.network_map_1m.push(reference::network_map(&d, 7, 2)),
-            }
-            prop_assert_eq!(rows, expected);
+            let (mut got, mut expected) = (reference::Metrics::default(), reference::Metrics::default());
+            got.append(&rows);
+            expected.push(&d, 7, 2);
+            prop_assert_eq!(got, expected);
             Ok(())
         })?;
     }
@@ -84,6 +87,15 @@ proptest! {
     }
 
     #[test]
+    fn requests_are_read_as_the_generated_types_read_them(mut n in numbers()) {
+        in_runtime(|| {
+            let m = any_request(&mut n);
+            let (rows, _) = decode_requests(body_of(std::slice::from_ref(&m)));
+            reference::check_request(&rows.0[0], &m, 7, 2);
+        });
+    }
+
+    #[test]
     fn damaged_messages_are_read_or_counted(mut n in numbers(), at in any::<prop::sample::Index>(), by in 1u8.., cut in any::<prop::sample::Index>()) {
         in_runtime(|| {
             let mut d = any_document(&mut n.clone()).encode_to_vec();
@@ -94,6 +106,15 @@ proptest! {
             prop_assert_eq!(rows.items() + cx.counters().losses(), 1);
             if metric::Document::decode(d.as_slice()).is_ok() {
                 prop_assert_eq!(cx.counters().dropped_for(DropReason::DecodeError), 0, "the generated type reads it");
+            }
+            let mut m = any_request(&mut n.clone()).encode_to_vec();
+            let at_m = at.index(m.len());
+            m[at_m] ^= by;
+            m.truncate(cut.index(m.len()) + 1);
+            let (rows, cx) = decode_requests(one_message(&m));
+            prop_assert_eq!(rows.items() + cx.counters().losses(), 1);
+            if flow_log::AppProtoLogsData::decode(m.as_slice()).is_ok_and(|m| m.base.is_some()) {
+                prop_assert_eq!(rows.items(), 1, "the generated type reads it");
             }
             let mut f = any_flow(&mut n).encode_to_vec();
             let at_f = at.index(f.len());
@@ -111,6 +132,8 @@ proptest! {
             let (rows, cx) = decode_documents(one_message(&m));
             prop_assert_eq!(rows.items() + cx.counters().losses(), 1);
             let (rows, cx) = decode_flows(one_message(&m));
+            prop_assert_eq!(rows.items() + cx.counters().losses(), 1);
+            let (rows, cx) = decode_requests(one_message(&m));
             prop_assert_eq!(rows.items() + cx.counters().losses(), 1);
             Ok(())
         })?;

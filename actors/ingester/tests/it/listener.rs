@@ -36,6 +36,7 @@ impl Server {
         let routes = Routes {
             flow_metrics: Some(metrics_port),
             flow_log: Some(flow_port),
+            request_log: None,
             ext_metrics: None,
         };
         let shutdown = Shutdown::default();

@@ -14,6 +14,7 @@ mod listener;
 mod pipeline;
 mod receiver;
 mod reference;
+mod requests;
 mod store_sink;
 mod support;
 mod throttler;

@@ -1,6 +1,6 @@
 //! What rows messages must become, worked out the slow way: by the generated types.
 
-use ingester::FlowLogRow;
+use ingester::{FlowMetricRows, L4LogRow, L7LogRow, ServiceMeter};
 use proto::{flow_log, metric};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use store::rows::*;
@@ -100,6 +100,114 @@ fn ip6(ip: &[u8]) -> Ipv6Addr {
     })
 }
 
+fn app_meter(m: &metric::Meter) -> AppMeterRow {
+    let m = m.app.unwrap_or_default();
+    let (t, l) = (m.traffic.unwrap_or_default(), m.latency.unwrap_or_default());
+    let a = m.anomaly.unwrap_or_default();
+    AppMeterRow {
+        request: t.request,
+        response: t.response,
+        direction_score: byte(t.direction_score),
+        rrt: delay(l.rrt_sum, l.rrt_count, l.rrt_max),
+        client_error: a.client_error.into(),
+        server_error: a.server_error.into(),
+        timeout: a.timeout.into(),
+    }
+}
+
+/// A row of an application table and its service, instance and endpoint.
+type Named<R> = (R, [String; 3]);
+
+/// Rows by table.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Metrics {
+    pub(crate) network_1s: Vec<NetworkRow>,
+    pub(crate) network_1m: Vec<NetworkRow>,
+    pub(crate) network_map_1s: Vec<NetworkMapRow>,
+    pub(crate) network_map_1m: Vec<NetworkMapRow>,
+    pub(crate) application_1s: Vec<Named<SingleRow<ServiceMeter>>>,
+    pub(crate) application_1m: Vec<Named<SingleRow<ServiceMeter>>>,
+    pub(crate) application_map_1s: Vec<Named<EdgeRow<ServiceMeter>>>,
+    pub(crate) application_map_1m: Vec<Named<EdgeRow<ServiceMeter>>>,
+}
+
+impl Metrics {
+    /// Adds the row of a document, which has a table.
+    pub(crate) fn push(&mut self, d: &metric::Document, agent_id: u16, team_id: u16) {
+        let field = d.tag.clone().unwrap_or_default().field.unwrap_or_default();
+        let meter = d.meter.unwrap_or_default();
+        let names = [field.app_service, field.app_instance, field.endpoint];
+        let names = names.map(|n| n.chars().take(1024).collect::<String>());
+        let service = ServiceMeter {
+            l7_protocol: byte(field.l7_protocol),
+            biz_type: byte(field.biz_type),
+            meter: app_meter(&meter),
+            ..ServiceMeter::default()
+        };
+        let code = d.tag.as_ref().unwrap().code;
+        let single = network(d, agent_id, team_id);
+        let edge = network_map(d, agent_id, team_id);
+        match (meter.meter_id, code & 0xff_fff0_0000 != 0, d.flags & 1 != 0) {
+            (1, false, true) => self.network_1s.push(single),
+            (1, false, false) => self.network_1m.push(single),
+            (1, true, true) => self.network_map_1s.push(edge),
+            (1, true, false) => self.network_map_1m.push(edge),
+            (5, false, true) => self
+                .application_1s
+                .push((single.with_meter(service), names)),
+            (5, false, false) => self
+                .application_1m
+                .push((single.with_meter(service), names)),
+            (5, true, true) => self
+                .application_map_1s
+                .push((edge.with_meter(service), names)),
+            (5, true, false) => self
+                .application_map_1m
+                .push((edge.with_meter(service), names)),
+            other => panic!("no table: {other:?}"),
+        }
+    }
+
+    /// Adds what a decoder made.
+    pub(crate) fn append(&mut self, rows: &FlowMetricRows) {
+        let names = |m: &ServiceMeter| {
+            [m.app_service, m.app_instance, m.endpoint].map(|t| rows.texts.get(t).to_owned())
+        };
+        let plain = |m: &ServiceMeter| ServiceMeter {
+            l7_protocol: m.l7_protocol,
+            biz_type: m.biz_type,
+            meter: m.meter,
+            ..ServiceMeter::default()
+        };
+        let single = |r: &SingleRow<ServiceMeter>| (r.with_meter(plain(&r.meter)), names(&r.meter));
+        let edge = |r: &EdgeRow<ServiceMeter>| (r.with_meter(plain(&r.meter)), names(&r.meter));
+        self.network_1s.extend(rows.network_1s.clone());
+        self.network_1m.extend(rows.network_1m.clone());
+        self.network_map_1s.extend(rows.network_map_1s.clone());
+        self.network_map_1m.extend(rows.network_map_1m.clone());
+        self.application_1s
+            .extend(rows.application_1s.iter().map(single));
+        self.application_1m
+            .extend(rows.application_1m.iter().map(single));
+        self.application_map_1s
+            .extend(rows.application_map_1s.iter().map(edge));
+        self.application_map_1m
+            .extend(rows.application_map_1m.iter().map(edge));
+    }
+
+    /// Rows of all tables.
+    pub(crate) fn rows(&self) -> usize {
+        self.network_1s.len()
+            + self.network_1m.len()
+            + self.network_map_1s.len()
+            + self.network_map_1m.len()
+            + self.application_1s.len()
+            + self.application_1m.len()
+            + self.application_map_1s.len()
+            + self.application_map_1m.len()
+    }
+}
+
 /// The row of a document about one end.
 pub(crate) fn network(d: &metric::Document, agent_id: u16, team_id: u16) -> NetworkRow {
     let f = d.tag.clone().unwrap_or_default().field.unwrap_or_default();
@@ -175,7 +283,7 @@ fn flow_end(
 }
 
 /// The row of a flow, without its id.
-pub(crate) fn l4_flow_log(t: &flow_log::TaggedFlow, agent_id: u16, team_id: u16) -> FlowLogRow {
+pub(crate) fn l4_flow_log(t: &flow_log::TaggedFlow, agent_id: u16, team_id: u16) -> L4LogRow {
     let f = t.flow.clone().unwrap();
     let k = f.flow_key.clone().unwrap_or_default();
     let (src, dst) = (
@@ -208,7 +316,7 @@ pub(crate) fn l4_flow_log(t: &flow_log::TaggedFlow, agent_id: u16, team_id: u16)
     server.tunnel_tx_mac = tunnel.tx_mac1;
     server.tunnel_rx_mac = tunnel.rx_mac1;
     let ids: Vec<String> = f.aggregated_flow_ids.iter().map(u64::to_string).collect();
-    FlowLogRow {
+    L4LogRow {
         request_domain: f.request_domain.clone(),
         aggregated_flow_ids: ids.join(","),
         acl_gids: f.acl_gids.iter().map(|g| short(*g)).collect(),
@@ -285,4 +393,176 @@ pub(crate) fn l4_flow_log(t: &flow_log::TaggedFlow, agent_id: u16, team_id: u16)
             ..L4FlowLogRow::default()
         },
     }
+}
+
+/// Compares a row with the message it comes from, but for its id and the index of its trace. Texts are not so long here
+/// that they are cut.
+pub(crate) fn check_request(
+    row: &L7LogRow,
+    m: &flow_log::AppProtoLogsData,
+    agent_id: u16,
+    team_id: u16,
+) {
+    let b = m.base.clone().unwrap();
+    let (q, p) = (m.req.clone().unwrap_or_default(), m.resp.clone());
+    let (t, x) = (
+        m.trace_info.clone().unwrap_or_default(),
+        m.ext_info.clone().unwrap_or_default(),
+    );
+    let head = b.head.unwrap_or_default();
+    let has = (head.msg_type != 1, head.msg_type != 0);
+    let status = p.as_ref().map_or(5, |p| byte(p.status));
+    let code = p
+        .as_ref()
+        .map(|p| p.code)
+        .filter(|c| *c != -32_768 && has.1);
+    let side = ObservationPoint(byte(b.tap_side));
+    let process = |id, syscall_thread, syscall_coroutine, syscall_cap_seq| RequestProcess {
+        id,
+        syscall_thread,
+        syscall_coroutine,
+        syscall_cap_seq,
+    };
+    let address = |ip4: u32, ip6: &Vec<u8>| {
+        if b.is_ipv6 == 0 {
+            ip4.to_be_bytes().to_vec()
+        } else {
+            ip6.clone()
+        }
+    };
+    let kind = b.tap_port >> 60;
+    let want = RequestValues {
+        id: row.values.id,
+        flow_id: b.flow_id,
+        is_ipv4: b.is_ipv6 == 0,
+        protocol: byte(b.protocol),
+        client: end(
+            b.is_ipv6,
+            &address(b.ip_src, &b.ip6_src),
+            b.l3_epc_id_src,
+            b.gpid_0,
+        ),
+        server: end(
+            b.is_ipv6,
+            &address(b.ip_dst, &b.ip6_dst),
+            b.l3_epc_id_dst,
+            b.gpid_1,
+        ),
+        client_port: short(b.port_src),
+        server_port: short(b.port_dst),
+        capture_network_type_id: byte(b.tap_type),
+        nat_source: (b.tap_port >> 36) as u8 & 15,
+        capture_nic_type: kind as u8,
+        capture_nic: b.tap_port as u32,
+        tunnel_type: (b.tap_port >> 32) as u8 & 15,
+        signal_source: match (kind, side.as_str()) {
+            (5 | 6, _) => 1,
+            (8, _) | (_, "app" | "c-app" | "s-app") => 4,
+            (7, _) | (_, "c-p" | "s-p") => 3,
+            _ => 0,
+        },
+        observation_point: side,
+        agent_id,
+        team_id,
+        req_tcp_seq: b.req_tcp_seq,
+        resp_tcp_seq: b.resp_tcp_seq,
+        start_time_us: (b.start_time / 1000) as i64,
+        end_time_us: (b.end_time / 1000) as i64,
+        client_process: process(
+            b.process_id_0 as i32,
+            b.syscall_trace_id_thread_0,
+            b.syscall_coroutine_0,
+            b.syscall_cap_seq_0,
+        ),
+        server_process: process(
+            b.process_id_1 as i32,
+            b.syscall_trace_id_thread_1,
+            b.syscall_coroutine_1,
+            b.syscall_cap_seq_1,
+        ),
+        syscall_trace_id_request: b.syscall_trace_id_request,
+        syscall_trace_id_response: b.syscall_trace_id_response,
+        l7_protocol: byte(head.proto),
+        kind: byte(head.msg_type),
+        is_tls: m.flags & 1 != 0,
+        is_async: m.flags & 2 != 0,
+        is_reversed: m.flags & 4 != 0,
+        request_id: (x.request_id != 0).then_some(x.request_id.into()),
+        response_status: status,
+        response_code: code,
+        trace_id_index: row.values.trace_id_index,
+        response_duration_us: head.rrt / 1000,
+        request_length: (m.req_len != -1 && has.0).then_some(m.req_len.into()),
+        response_length: (m.resp_len != -1 && has.1).then_some(m.resp_len.into()),
+        sql_affected_rows: (m.row_effect != 0).then_some(m.row_effect.into()),
+        direction_score: byte(m.direction_score),
+        captured_request_byte: m.captured_request_byte,
+        captured_response_byte: m.captured_response_byte,
+        biz_type: byte(b.biz_type),
+    };
+    assert_eq!(row.values, want);
+
+    let p = p.filter(|_| has.1).unwrap_or_default();
+    let id = |i: usize| t.trace_ids.get(i).map_or("", String::as_str);
+    let got = row.as_row();
+    let want = RequestTexts {
+        process_kname: [&b.process_kname_0, &b.process_kname_1],
+        biz_code: &m.biz_code,
+        biz_scenario: &m.biz_scenario,
+        biz_response_code: &m.biz_response_code,
+        biz_protocol: match messages::L7Protocol::from_number(byte(head.proto)) {
+            _ if !x.protocol_str.is_empty() => &x.protocol_str,
+            Some(p) => p.name(),
+            None => "N/A",
+        },
+        version: &m.version,
+        request_type: &q.req_type,
+        request_domain: &q.domain,
+        request_resource: &q.resource,
+        endpoint: &q.endpoint,
+        response_exception: match p.exception.as_str() {
+            // What code_text.rs has; its own tests say what that is.
+            "" if status != 0 => got.texts.response_exception,
+            given => given,
+        },
+        response_result: &p.result,
+        http_proxy_client: &x.client_ip,
+        x_request_id: [&x.x_request_id_0, &x.x_request_id_1],
+        trace_id: if t.trace_ids.is_empty() {
+            &t.trace_id
+        } else {
+            id(0)
+        },
+        trace_id_2: id(1),
+        span_id: &t.span_id,
+        parent_span_id: &t.parent_span_id,
+        app_service: &x.service_name,
+    };
+    assert_eq!(got.texts, want);
+
+    let mut attributes: Vec<(&str, &str)> = vec![];
+    for (name, value) in x.attribute_names.iter().zip(&x.attribute_values) {
+        attributes.push((name, value));
+    }
+    for (name, value) in [
+        ("http_user_agent", &x.http_user_agent),
+        ("http_referer", &x.http_referer),
+        ("rpc_service", &x.rpc_service),
+    ] {
+        if !value.is_empty() {
+            attributes.push((name, value));
+        }
+    }
+    let l = got.lists;
+    assert_eq!(l.attribute_names.len(), l.attribute_values.len());
+    let pairs = l.attribute_names.iter().zip(l.attribute_values.iter());
+    assert_eq!(pairs.collect::<Vec<_>>(), attributes);
+    assert_eq!(l.metrics_names.len(), l.metrics_values.len());
+    let pairs = l
+        .metrics_names
+        .iter()
+        .zip(l.metrics_values.iter().map(|v| v.to_bits()));
+    let want = x.metrics_names.iter().zip(&x.metrics_values);
+    let want = want.map(|(name, value)| (name.as_str(), value.to_bits()));
+    assert_eq!(pairs.collect::<Vec<_>>(), want.collect::<Vec<_>>());
 }

@@ -108,7 +108,7 @@ fn the_dbwriters_keep_the_contract() {
         || sim(async move { sink() }),
         || {
             (0..5)
-                .map(|_| FlowLogRows(vec![FlowLogRow::default(); 30]))
+                .map(|_| FlowLogRows::L4(LogRows(vec![L4LogRow::default(); 30])))
                 .collect()
         },
     );

@@ -147,8 +147,8 @@ impl<'a> Hessian<'a> {
                 self.skip_at(depth + 1)
             }
             b'O' | 0x60..=0x6f => {
-                let fields = self.object()?.fields;
-                self.skip_all(fields, depth)
+                let class = self.object()?;
+                self.skip_all(self.classes.get(class)?.fields, depth)
             }
             b => {
                 self.r.take(1)?;
@@ -264,13 +264,12 @@ impl<'a> Hessian<'a> {
         Some(())
     }
 
-    /// The class of the object at whose tag this stands; its fields follow.
-    fn object(&mut self) -> Option<Class<'a>> {
-        let class = match self.r.u8()? {
-            b @ 0x60..=0x6f => usize::from(b - 0x60),
-            _ => self.length()?,
-        };
-        self.classes.get(class).cloned()
+    /// The number of the class of the object at whose tag this stands; its fields follow.
+    fn object(&mut self) -> Option<usize> {
+        match self.r.u8()? {
+            b @ 0x60..=0x6f => Some(usize::from(b - 0x60)),
+            _ => self.length(),
+        }
     }
 
     /// Calls `take` with every entry of the map here whose key and value are texts.
@@ -306,6 +305,7 @@ impl<'a> Hessian<'a> {
             return None;
         }
         let class = self.object()?;
+        let class = self.classes.get(class)?.clone();
         let message = class.message.and_then(|i| {
             self.skip_all(i, 0)?;
             self.text()

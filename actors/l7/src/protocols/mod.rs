@@ -9,11 +9,14 @@ mod http1;
 mod http2;
 mod json;
 mod kafka;
+mod memcached;
+mod mongodb;
 mod mqtt;
 mod mysql;
 mod nats;
 mod openwire;
 mod ping;
+mod postgresql;
 mod pulsar;
 mod redis;
 mod rocketmq;
@@ -35,6 +38,9 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &mysql::PROTOCOL,
     &kafka::PROTOCOL,
     &redis::PROTOCOL,
+    &mongodb::PROTOCOL,
+    &memcached::PROTOCOL,
+    &postgresql::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,
     &brpc::PROTOCOL,

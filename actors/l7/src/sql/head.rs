@@ -84,6 +84,9 @@ const VERBS: &[(&str, bool, Rule)] = &[
     ("XA", false, Rule::None),
 ];
 
+/// Verbs that may stand behind `WITH`.
+const MAIN: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"];
+
 /// Words between a verb and its table that say nothing of it.
 const MODIFIERS: &[&str] = &[
     "LOW_PRIORITY",
@@ -227,13 +230,8 @@ impl Head {
         let is_word = |w: &str| token == Token::Word && part.eq_ignore_ascii_case(w);
         match rule {
             Rule::From if self.depth == self.level && is_word("FROM") => self.state = State::Name,
-            Rule::Statement if self.depth == self.level && token == Token::Word => {
-                if ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"]
-                    .iter()
-                    .any(|v| is_word(v))
-                {
-                    self.verb(part);
-                }
+            Rule::Statement if self.depth == self.level && MAIN.iter().any(|v| is_word(v)) => {
+                self.verb(part);
             }
             Rule::Into if is_word("INTO") => self.state = State::Name,
             // MySQL may leave it out.

@@ -1,5 +1,5 @@
 //! Requests of a file, by protocol.
-use messages::{L7Protocol, MessageKind, MetaAppProto, ResponseStatus, Side};
+use messages::{L7Protocol, MessageKind, MetaAppProto, ResponseStatus};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,13 +27,8 @@ impl Requests {
         for m in messages {
             let said = &m.message;
             let c = self.0.entry(said.protocol).or_default();
-            let asks = match said.kind {
-                MessageKind::Request => true,
-                MessageKind::Response => false,
-                MessageKind::Session => said.from == Side::Client,
-            };
-            c.requests += u64::from(asks);
-            c.responses += u64::from(!asks);
+            c.requests += u64::from(said.is_asking());
+            c.responses += u64::from(said.is_answering());
             if said.kind != MessageKind::Request {
                 c.client_errors += u64::from(said.status == ResponseStatus::ClientError);
                 c.server_errors += u64::from(said.status == ResponseStatus::ServerError);

@@ -154,6 +154,7 @@ fn request(head: Head, body: &[u8], cx: &Cx<'_>) -> L7Message {
     } else {
         L7Message::session(L7Protocol::Dubbo)
     };
+    message.is_async = !head.two_way;
     message.request_length = Some(head.body);
     if head.event {
         let readonly = body.starts_with(b"\x01R") || body.starts_with(b"\"R");

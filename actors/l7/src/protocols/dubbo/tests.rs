@@ -116,6 +116,7 @@ fn a_conversation_is_told() {
 
     assert_eq!(got[1].trace.as_ref().unwrap().trace_ids.len(), 2);
     assert_eq!(got[2].kind, MessageKind::Session);
+    assert!(got[2].is_async && !got[0].is_async);
 
     let threw = &got[3];
     assert_eq!(

@@ -123,9 +123,23 @@ impl Command {
                 let user = body.split(|b| *b == 0).next().unwrap_or_default();
                 p.len > 4 && p.len <= 1 << 16 && user.len() < body.len() && is_text(user)
             }
-            Self::BinlogDump => (LEAST_DUMP..MOST_NAMES).contains(&p.len),
-            Self::BinlogDumpGtid => p.len >= LEAST_DUMP_GTID && p.len <= 1 << 16,
-            Self::RegisterSlave => (LEAST_REGISTER..MOST_NAMES).contains(&p.len),
+            Self::BinlogDump => {
+                let file = body.get(LEAST_DUMP - 1..).unwrap_or_default();
+                (LEAST_DUMP..MOST_NAMES).contains(&p.len)
+                    && is_flags(body.get(4..6))
+                    && is_name(file)
+            }
+            Self::BinlogDumpGtid => {
+                let length = body.get(6..10);
+                (LEAST_DUMP_GTID..1 << 16).contains(&p.len)
+                    && is_flags(body.get(..2))
+                    && matches!(length, Some([_, 0 | 1, 0, 0]))
+            }
+            Self::RegisterSlave => {
+                let host = body.get(4).map_or(0, |n| usize::from(*n));
+                (LEAST_REGISTER..MOST_NAMES).contains(&p.len)
+                    && body.get(5..5 + host).is_some_and(is_name)
+            }
             // Flags are few, and the number of iterations is always 1.
             Self::Execute => {
                 p.len >= 10 && matches!(body.get(4..9), Some([f, 1, 0, 0, 0]) if *f < 0x20)
@@ -140,6 +154,27 @@ impl Command {
         fits.then_some(command)
     }
 
+    /// Whether `data` can be commands and nothing else, as far as they go.
+    pub(super) fn begins(data: &[u8]) -> bool {
+        let mut rest = data;
+        for i in 0..4 {
+            let Some(p) = Packet::read(rest) else {
+                return i > 0;
+            };
+            if p.payload.is_empty() && i > 0 {
+                return p.sequence == 0;
+            }
+            if Self::fitting(&p).is_none() {
+                return false;
+            }
+            rest = rest.get(p.total()..).unwrap_or_default();
+            if rest.is_empty() {
+                return true;
+            }
+        }
+        true
+    }
+
     /// `p` is certainly a command: it holds a statement.
     pub(super) fn is_statement(p: &Packet<'_>) -> bool {
         matches!(Self::fitting(p), Some(Self::Query | Self::Prepare))
@@ -150,6 +185,15 @@ impl Command {
 /// The text of a query without the mark that it has no attributes (MySQL 8.0.23 and later).
 fn statement(body: &[u8]) -> &[u8] {
     body.strip_prefix(&[0, 1]).unwrap_or(body)
+}
+
+/// Flags of a dump are few.
+const fn is_flags(flags: Option<&[u8]>) -> bool {
+    matches!(flags, Some([0..=7, 0]))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    name.iter().all(|b| *b >= b' ' && *b != 0x7f)
 }
 
 /// The first bytes are text, whatever may be inside of literals later.

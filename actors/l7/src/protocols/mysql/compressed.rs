@@ -1,8 +1,8 @@
 //! The compressed protocol: packets inside of frames, whose sequence numbers count like those of packets.
+use super::answer::is_head;
 use super::client::MOST_COMMAND;
 use super::command::Command;
 use super::packet::{self, Packet};
-use super::server::is_head;
 use crate::reader::Reader;
 use messages::Side;
 use std::borrow::Cow;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Most commands of a connection that wait for their answers; the oldest is forgotten first.
-const MOST_PENDING: usize = 128;
+const MOST_PENDING: usize = 64;
 
 /// Where the server is in its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,6 +159,6 @@ pub(super) const fn done(p: &Packet<'_>) -> Parsed {
 }
 
 /// A number as an attribute.
-pub(super) fn number(n: impl ToString) -> Text {
-    Cow::Owned(n.to_string())
+pub(super) fn number(n: impl Into<u64>) -> Text {
+    Cow::Owned(n.into().to_string())
 }

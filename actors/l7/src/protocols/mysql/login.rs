@@ -16,6 +16,8 @@ use capability::{CONNECT_WITH_DB, LENENC_AUTH, PROTOCOL_41, SECURE_CONNECTION, S
 
 /// Longest greeting; real ones have about 100 bytes.
 pub(super) const MOST_GREETING: usize = 512;
+/// Longest user name: 32 characters in MySQL, 128 in MariaDB.
+const MOST_USER: usize = 512;
 /// Bytes of a login before its user name, since MySQL 4.1.
 const FIXED: usize = 32;
 
@@ -125,11 +127,16 @@ impl<'a> Login<'a> {
 
     /// Whether `p` can be one, for where the greeting was not seen.
     pub(super) fn fits(p: &Packet<'_>) -> bool {
+        let user = p.payload.get(FIXED..).unwrap_or_default();
+        let end = user.iter().position(|b| *b == 0);
+        let name = user.get(..end.unwrap_or(user.len())).unwrap_or_default();
         matches!(p.sequence, 1 | 2)
             && p.len > FIXED
             && p.len <= 1 << 16
             && is_fixed_part(p.payload)
-            && matches!(p.payload.get(FIXED), Some(0 | b' '..=0x7e | 0x80..))
+            && (end.is_some() || !p.is_whole())
+            && (1..=MOST_USER).contains(&name.len())
+            && name.iter().all(|b| *b >= b' ' && *b != 0x7f)
     }
 }
 
@@ -144,12 +151,14 @@ pub(super) fn is_ssl_request(p: &Packet<'_>) -> bool {
     p.sequence == 1 && capabilities & SSL != 0 && (is_old || is_new)
 }
 
-/// Protocol 4.1 is spoken, and what is unused is 0: 23 bytes, or 19 before MariaDB's own capabilities.
+/// Protocol 4.1 is spoken, some character set is, and what is unused is 0: 23 bytes, or 19 before MariaDB's own
+/// capabilities.
 fn is_fixed_part(payload: &[u8]) -> bool {
     let low = payload
         .first_chunk::<2>()
         .map_or(0, |c| u16::from_le_bytes(*c));
     u32::from(low) & PROTOCOL_41 != 0
+        && payload.get(8).is_some_and(|charset| *charset != 0)
         && payload
             .get(9..28)
             .is_some_and(|unused| unused.iter().all(|b| *b == 0))

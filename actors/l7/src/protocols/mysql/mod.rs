@@ -2,6 +2,7 @@
 //!
 //! Documents: "MySQL Client/Server Protocol" in MySQL's source code documentation, and MariaDB's "Client/Server
 //! Protocol".
+mod answer;
 mod client;
 mod command;
 mod compressed;
@@ -159,10 +160,10 @@ impl Parser for MySql {
             };
             match from {
                 Side::Client => {
-                    Command::fitting(&p).is_some()
+                    Command::begins(data)
                         || Login::fits(&p) && self.connection.capabilities.is_none()
                 }
-                Side::Server => server::is_head(&p) || Greeting::read(&p).is_some(),
+                Side::Server => answer::begins_answer(data) || Greeting::read(&p).is_some(),
             }
         };
         match self.framing {

@@ -1,8 +1,8 @@
+use super::answer::{begins_answer, is_error, is_result};
 use super::command::Command;
 use super::compressed::{self, Look, look};
 use super::login::{Greeting, Login, is_ssl_request};
 use super::packet::Packet;
-use super::server::{is_error, is_head, is_prepared};
 use crate::{Probe, Verdict};
 use messages::Side;
 
@@ -32,7 +32,7 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
     if Command::is_statement(&packet) || compressed::is_statement(p.data) {
         return Verdict::Yes(Side::Client);
     }
-    if is_error(&packet) || is_result(&packet, p.data) {
+    if is_error(&packet) || is_result(p.data) {
         return Verdict::Yes(Side::Server);
     }
     for side in [Side::Client, Side::Server] {
@@ -41,10 +41,10 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
         }
     }
     // Only whole packets: their lengths must be true.
-    if Command::fitting(&packet).is_some() && packet.is_whole() {
+    if packet.is_whole() && Command::begins(p.data) {
         return Verdict::Maybe(Side::Client);
     }
-    if packet.is_whole() && (is_head(&packet) || is_prepared(&packet)) {
+    if packet.is_whole() && begins_answer(p.data) {
         return Verdict::Maybe(Side::Server);
     }
     let is_greeting = packet.sequence == 0
@@ -57,12 +57,4 @@ pub(super) fn probe(p: &Probe<'_>) -> Verdict {
     } else {
         Verdict::No
     }
-}
-
-/// A number of columns, and the first of them.
-fn is_result(packet: &Packet<'_>, data: &[u8]) -> bool {
-    let next = data.get(packet.total()..).and_then(Packet::read);
-    packet.sequence == 1
-        && is_head(packet)
-        && next.is_some_and(|n| n.sequence == 2 && n.payload.starts_with(b"\x03def"))
 }

@@ -1,4 +1,5 @@
 //! What servers send: the greeting, and answers, of which only the beginning counts.
+use super::answer::{END, EOF_LEN, ERROR, FILE, MOST_ERROR, OK, PREPARED_LEN, code, is_head};
 use super::command::Command;
 use super::connection::{Answer, Connection, Parameters, done, more, number};
 use super::login::{Greeting, MOST_GREETING, capability};
@@ -7,27 +8,16 @@ use crate::reader::Reader;
 use crate::{Cx, Parsed, text};
 use messages::{L7Message, L7Protocol, ResponseStatus};
 
-/// First bytes of packets.
-const OK: u8 = 0x00;
-const FILE: u8 = 0xfb;
-const END: u8 = 0xfe;
-const ERROR: u8 = 0xff;
-
 /// Status flags (MySQL's documents, "SERVER_STATUS_flags_enum").
 const MORE_RESULTS: u16 = 1 << 3;
 const CURSOR: u16 = 1 << 6;
 
 /// OK packets are read this far: two numbers, status, warnings.
 const MOST_OK: usize = 1 + 9 + 9 + 2 + 2;
-/// Longest error, or change of the plugin that authenticates; messages have at most 512 bytes.
-const MOST_ERROR: usize = 1024;
 /// MariaDB tells progress by errors of this code.
 const PROGRESS: u16 = 0xffff;
 /// Length of the packet that states the number of columns, with a flag.
 const MOST_COUNT: usize = 5;
-/// An EOF packet's length; OK packets with the same first byte are longer.
-const EOF_LEN: usize = 5;
-const PREPARED_LEN: usize = 12;
 
 impl Connection {
     pub(super) fn server(&mut self, p: &Packet<'_>, cx: &mut Cx<'_>) -> Parsed {
@@ -256,12 +246,12 @@ impl Connection {
             (OK, Some(Command::Prepare)) if p.len >= PREPARED_LEN => {
                 self.prepared(p, asked.and_then(|a| a.prepared), &mut m);
             }
-            (OK, Some(c)) if c != Command::Fetch && !c.is_dump() => {
-                if asked.is_some_and(|a| a.is_write) {
-                    let mut r = Reader::new(p.payload);
-                    r.u8();
-                    m.affected_rows = integer(&mut r);
-                }
+            (OK, Some(c))
+                if c != Command::Fetch && !c.is_dump() && asked.is_some_and(|a| a.is_write) =>
+            {
+                let mut r = Reader::new(p.payload);
+                r.u8();
+                m.affected_rows = integer(&mut r);
             }
             _ => {}
         }
@@ -303,51 +293,6 @@ const fn wanted(first: u8) -> usize {
     }
 }
 
-/// Whether `p` can begin an answer, for where it is not known whether one does.
-pub(super) fn is_head(p: &Packet<'_>) -> bool {
-    if p.sequence != 1 {
-        return false;
-    }
-    match p.first() {
-        Some(OK) => {
-            // Two numbers, then flags of which many are never set, then few warnings.
-            let mut r = Reader::new(p.payload);
-            r.u8();
-            p.len >= 7
-                && p.len < 4096
-                && integer(&mut r).is_some()
-                && integer(&mut r).is_some()
-                && r.u16_le().is_some_and(|status| status & 0x0004 == 0)
-                && r.u16_le().is_some_and(|warnings| warnings < 0x1000)
-                || is_prepared(p)
-        }
-        Some(ERROR) => is_error(p),
-        Some(END) => p.len == EOF_LEN,
-        Some(n) => {
-            n != FILE && (p.len == 1 || p.len == 2 && p.payload.get(1).is_some_and(|b| *b <= 1))
-        }
-        None => false,
-    }
-}
-
-/// Certainly an error: its code is in use, and the SQL state follows a `#`.
-pub(super) fn is_error(p: &Packet<'_>) -> bool {
-    let state = p.payload.get(3..9);
-    p.first() == Some(ERROR)
-        && p.len < MOST_ERROR
-        && code(p).is_some_and(|c| (1000..10_000).contains(&c))
-        && state.is_some_and(
-            |s| matches!(s, [b'#', state @ ..] if state.iter().all(u8::is_ascii_alphanumeric)),
-        )
-}
-
-/// A prepared statement's number, columns, parameters, a 0 and warnings.
-pub(super) fn is_prepared(p: &Packet<'_>) -> bool {
-    p.len == PREPARED_LEN
-        && p.first() == Some(OK)
-        && matches!(p.payload.get(9..12), Some([0, _, 0]))
-}
-
 fn after(status: u16) -> Answer {
     if status & MORE_RESULTS == 0 {
         Answer::Head
@@ -368,12 +313,6 @@ fn status(p: &Packet<'_>, first: u8) -> u16 {
             .and_then(|_id| r.u16_le())
     };
     flags.unwrap_or(0)
-}
-
-fn code(p: &Packet<'_>) -> Option<u16> {
-    let mut r = Reader::new(p.payload);
-    r.u8();
-    r.u16_le()
 }
 
 /// Codes from 2000 to 2999 are those of clients.

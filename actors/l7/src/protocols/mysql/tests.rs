@@ -587,6 +587,10 @@ fn first_bytes_are_recognised() {
         &[0; 32],
         &[0xff; 32],
         b"Q\0\0\0\x0dselect 1\0",
+        // PPTP, Skinny, and what would be one column without its definition.
+        b"\0\x94\0\x01\x1a+<M\0\x0d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        b"\x14\0\0\0\x12\0\0\0,\0\0\0\x34\0\0\0\x08\0\0\0\x08\0\0\0\0\0\0\0",
+        b"\x01\0\0\x01B\x01\0\x01\x03y\xae\xc6",
         b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0",
     ] {
         assert_eq!(probe(&PROTOCOL, other, b"", 3306), Verdict::No, "{other:?}");

@@ -225,6 +225,7 @@ fn request(h: &Header, code: i32) -> L7Message {
     let mut message = L7Message::request(L7Protocol::RocketMq);
     if h.is_one_way() {
         message = L7Message::session(L7Protocol::RocketMq);
+        message.is_async = true;
         message.status = ResponseStatus::Ok;
         message.result = "ONEWAY_REQUEST".into();
     }

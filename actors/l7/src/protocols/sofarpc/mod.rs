@@ -140,6 +140,7 @@ fn request(h: Header, seen: &[u8], cx: &Cx<'_>) -> L7Message {
         Kind::OneWay => L7Message::session(L7Protocol::SofaRpc),
         _ => L7Message::request(L7Protocol::SofaRpc),
     };
+    message.is_async = h.kind == Kind::OneWay;
     message.request_length = length(h);
     if h.heartbeat {
         message.request_type = "heartbeat".into();

@@ -186,6 +186,7 @@ fn a_conversation_is_told() {
 
     assert_eq!(got[6].attributes, [("proto".into(), "bolt v2".into())]);
     assert_eq!(got[7].kind, MessageKind::Session);
+    assert!(got[7].is_async && !got[0].is_async);
     assert_eq!(
         (got[8].status, got[8].code),
         (ResponseStatus::ServerError, Some(4))

@@ -99,6 +99,7 @@ fn told(h: Header) -> L7Message {
     match h.kind {
         Kind::Request => message.request_length = Some(h.length),
         Kind::RequestNoReturn => {
+            message.is_async = true;
             message.request_length = Some(h.length);
             message.status = h.status();
         }

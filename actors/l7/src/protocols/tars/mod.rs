@@ -136,6 +136,7 @@ fn request(packet: &Packet<'_>, servant: &[u8], function: &[u8], cx: &Cx<'_>) ->
         true => L7Message::session(L7Protocol::Tars),
         false => L7Message::request(L7Protocol::Tars),
     };
+    message.is_async = packet.one_way;
     message.rpc_service = text(servant);
     message.request_resource = text(servant);
     message.request_type = text(function);

@@ -126,6 +126,7 @@ fn a_conversation_is_told() {
     assert_eq!(trace.trace_ids, ["4bf92f3577b34da6a3ce929d0e0e4736"]);
     assert!(got[1].trace.is_some());
     assert_eq!(got[2].kind, MessageKind::Session);
+    assert!(got[2].is_async && !got[0].is_async);
 
     let failed = &got[3];
     assert_eq!(
