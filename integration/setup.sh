@@ -99,7 +99,10 @@ unpack() {
         work=$(mktemp -d "$cache/.unpack.XXXXXX")
         chmod 755 "$work"
         # shellcheck disable=SC2086
-        (cd "$work" && quietly "fetching $what" apt-get download $list) || { rm -rf "$work"; die "apt-get download of $what failed"; }
+        if ! (cd "$work" && quietly "fetching $what" apt-get download $list); then
+            rm -rf "$work"
+            die "apt-get download of $what failed"
+        fi
     fi
     for deb in "$work"/*.deb; do
         [[ -f $deb ]] || continue
@@ -148,7 +151,7 @@ servers() {
         quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
     fi
     for package in redis-server mariadb-server-core mariadb-client-core postgresql nginx-light dnsmasq-base \
-        mosquitto mosquitto-clients memcached rabbitmq-server tcpdump; do
+        mosquitto mosquitto-clients memcached rabbitmq-server nghttp2-client tcpdump; do
         [[ -z "$(packed "$package")" ]] && ! dpkg -s "$package" >/dev/null 2>&1 || known+=("$package")
     done
     unpack "$folder" 'redis, mariadb, postgresql, nginx, dnsmasq, mosquitto, memcached, rabbitmq' "${known[@]}"

@@ -143,3 +143,6 @@ impl Conversation {
         (stream, work)
     }
 }
+
+#[cfg(test)]
+mod tests;
