@@ -240,7 +240,7 @@ replay_instead() {
     say "      For your own traffic run 'make demo' as root, or give it to the program first:"
     say "        sudo setcap cap_net_raw+ep $agent"
     say "      Now a capture of a made-up site is replayed through the same line instead."
-    "$bin/make-capture" workload --mix web --flows 200 --packets 20000 --loopback "$work/demo.pcap" >"$work/oracle.json"
+    "$bin/make-capture" workload --mix web --flows 200 --packets 20000 --rate 4000 --loopback "$work/demo.pcap" >"$work/oracle.json"
     protocols=(HTTP DNS Redis MySQL)
     # shellcheck disable=SC2016
     start replay bash -c 'while :; do "$1" replay --sink "tcp://$2" "$3"; sleep 2; done' replay \
