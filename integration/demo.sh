@@ -35,6 +35,7 @@ server_pid=
 # start NAME COMMAND...: in a session of its own, so that Ctrl-C reaches this script alone and the end has an order.
 # Its process id is left in `started`.
 start() {
+    : >"$work/$1.out"
     setsid "${@:2}" >"$work/$1.out" 2>"$work/$1.log" </dev/null &
     started=$!
 }
