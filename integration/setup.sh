@@ -80,7 +80,7 @@ fetcher() {
 packed() { apt-get -s install --no-install-recommends "$@" 2>/dev/null | awk '/^Inst/ { print $2 }'; }
 
 # unpack FOLDER WHAT PACKAGE...: unpacks the packages, with what they need and the machine lacks, into a new folder, so
-# that no service is installed and nothing runs that a test did not start. Their documents are left out.
+# that no service is installed and nothing runs that was not started here. Their documents are left out.
 unpack() {
     local folder=$1 what=$2 list work
     shift 2
@@ -92,15 +92,17 @@ unpack() {
     work=$(mktemp -d "$cache/.unpack.XXXXXX")
     chmod 755 "$work"
     # shellcheck disable=SC2086 # a list of names
-    if [[ -n $list ]] && ! (cd "$work" && quietly "fetching $what for the tests" apt-get download $list); then
+    if [[ -n $list ]] && ! (cd "$work" && quietly "fetching $what" apt-get download $list); then
         rm -rf "$work"
-        [[ "$(id -u)" == 0 ]] || die "apt-get download of $what failed"
+        [[ "$(id -u)" == 0 ]] || die "apt-get download of $what failed; as root apt-get update may help"
         quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
         work=$(mktemp -d "$cache/.unpack.XXXXXX")
         chmod 755 "$work"
         # shellcheck disable=SC2086
-        (cd "$work" && quietly "fetching $what for the tests" apt-get download $list) \
-            || die "apt-get download of $what failed"
+        if ! (cd "$work" && quietly "fetching $what" apt-get download $list); then
+            rm -rf "$work"
+            die "apt-get download of $what failed"
+        fi
     fi
     for deb in "$work"/*.deb; do
         [[ -f $deb ]] || continue
@@ -161,6 +163,37 @@ servers() {
     fi
 }
 
+# The servers and clients whose requests the demonstration shows, as Debian packages them; those that are installed are
+# used as they are. Without the network it goes on with what there is, and says what it leaves out.
+requests() {
+    local folder=$cache/demo-1 known=() package
+    PATH=$PATH:/usr/sbin:/sbin
+    packages=()
+    need redis-server redis-server
+    need redis-cli redis-tools
+    need mariadbd mariadb-server-core
+    need mariadb mariadb-client-core
+    need nginx nginx
+    need dnsmasq dnsmasq-base
+    need dig bind9-dnsutils
+    ((${#packages[@]} > 0)) && [[ ! -d $folder ]] && have apt-get || return 0
+    known=("${packages[@]}")
+    # One that is unknown here spoils the lot; where all are, there may be no lists yet.
+    if [[ -z "$(packed "${packages[@]}")" ]]; then
+        known=()
+        for package in "${packages[@]}"; do
+            [[ -z "$(packed "$package")" ]] || known+=("$package")
+        done
+        ((${#known[@]} > 0)) || known=("${packages[@]}")
+    fi
+    # It may well fail: without the network, or without package lists and the right to fetch them.
+    (unpack "$folder" 'redis, mariadb, nginx, dnsmasq, dig' "${known[@]}") \
+        || say 'not all servers of the demonstration could be fetched: it will say which it leaves out'
+    # Nothing at all is not kept: the next try may have more luck.
+    rmdir "$folder" 2>/dev/null || true
+    return 0
+}
+
 # What libFuzzer is compiled with. Where it cannot be had, all else is tested and fuzzing says that it was left out.
 fuzzer() {
     have "${CXX:-c++}" && return
@@ -188,6 +221,7 @@ case "${1:-}" in
         compiler
         need curl curl
         need python3 python3-minimal
+        need setpriv util-linux
         fetcher
         ;;
     test)
@@ -212,6 +246,7 @@ esac
 exec 9>"$cache/.setup.lock"
 flock 9
 case $1 in
+    demo) requests ;;
     test)
         clickhouse
         servers

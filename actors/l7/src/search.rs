@@ -1,17 +1,16 @@
 use crate::{PROTOCOLS, Probe, Protocol, Transport, Verdict};
 use messages::{Mark, Side};
 
-<<<<<<< HEAD
-/// Most first bytes of a side that are kept until its protocol is known, unless a single segment is longer.
-const MOST_HEAD: usize = 16 << 10;
-/// Segments of one side after which what is likely has to do where the other side has not been seen at all.
-const ONE_SIDED: usize = 8;
-=======
 /// With so many first bytes or segments of a side, its protocol should have been known: they are dropped. Segments are
 /// kept whole, since what follows them continues them.
 const MOST_HEAD: usize = 16 << 10;
-const MOST_SEGMENTS: usize = 256;
->>>>>>> h-tests
+const MOST_SEGMENTS: usize = 2048;
+/// Segments and bytes of one side after which what is likely has to do where the other has not been seen at all.
+const ONE_SIDED: usize = 8;
+const ONE_SIDED_BYTES: usize = 512;
+/// Segments of a head after which protocols are asked only when it has grown by an eighth: else tiny segments would cost
+/// the square of its length.
+const PATIENCE: usize = 32;
 /// Segments that no protocol can begin with before a conversation is given up.
 const MOST_TRIES: u32 = 48;
 
@@ -21,6 +20,8 @@ pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
     /// Where segments begin in `bytes`.
     pub(crate) marks: Vec<(usize, Mark)>,
+    /// How much of `bytes` was there when protocols were asked last.
+    asked: usize,
     /// Something of the stream went before.
     pub(crate) joined: bool,
     /// Something was seen of this side, kept or not.
@@ -34,6 +35,7 @@ impl Head {
         self.joined |= !self.bytes.is_empty();
         self.bytes.clear();
         self.marks.clear();
+        self.asked = 0;
         self.maybe = None;
     }
 }
@@ -85,20 +87,18 @@ impl Search {
         known: Option<&'static Protocol>,
     ) -> Found {
         if let Some(h) = self.heads.get_mut(end) {
-<<<<<<< HEAD
-            if h.bytes.len() + data.len() > MOST_HEAD {
-=======
-            if h.bytes.len() >= MOST_HEAD || h.marks.len() >= MOST_SEGMENTS {
->>>>>>> h-tests
+            let is_full = h.bytes.len() + data.len() > MOST_HEAD || h.marks.len() >= MOST_SEGMENTS;
+            if is_full && !h.bytes.is_empty() {
                 h.drop_bytes();
                 self.tries += 1;
             }
-<<<<<<< HEAD
             h.spoke = true;
-=======
->>>>>>> h-tests
             h.marks.push((h.bytes.len(), mark));
             h.bytes.extend_from_slice(data);
+            if h.marks.len() > PATIENCE && h.bytes.len() < h.asked + h.asked / 8 {
+                return Found::Nothing;
+            }
+            h.asked = h.bytes.len();
         }
         self.ask(end, known)
     }
@@ -189,21 +189,14 @@ impl Search {
             return Found::Nothing;
         };
         h.maybe = maybe;
-<<<<<<< HEAD
-        if maybe.is_none() && !more {
-            h.drop_bytes();
-            self.tries += 1;
-            if self.tries >= MOST_TRIES {
-                return Found::Hopeless;
-=======
-        h.more = more;
         if h.joined && h.marks.len() > 1 {
             let found = self.ask_last(end);
             if let Found::Protocol(..) = found {
                 return found;
->>>>>>> h-tests
             }
-        } else if h.marks.len() >= ONE_SIDED
+        }
+        let is_enough = |h: &Head| h.marks.len() >= ONE_SIDED && h.bytes.len() >= ONE_SIDED_BYTES;
+        if self.heads.get(end).is_some_and(is_enough)
             && let Some((p, side)) = self.alone(end)
         {
             return Found::Protocol(p, client(end, side));
@@ -353,8 +346,24 @@ mod tests {
         take(&mut s, 0, b"*1\r\n$99999999\r\n");
         for _ in 0..5000 {
             take(&mut s, 0, b"0123456789");
-            assert!(s.heads[0].bytes.len() < MOST_HEAD + 10);
+            assert!(s.heads[0].bytes.len() <= MOST_HEAD);
             assert!(s.heads[0].marks.len() <= MOST_SEGMENTS);
         }
+    }
+
+    #[test]
+    fn a_byte_at_a_time_protocols_are_asked_less_and_less() {
+        let mut search = Search::new(Transport::Tcp, [40_000, 80], true);
+        let mut asked = 0;
+        // The beginning of a request that does not end.
+        for byte in b"GET /".iter().chain(&[b'a'; 8000]).take(8000) {
+            let before = search.heads[0].asked;
+            let found = search.take(0, &[*byte], Mark::default(), None);
+            asked += usize::from(search.heads[0].asked != before);
+            if !matches!(found, Found::Nothing) {
+                break;
+            }
+        }
+        assert!((PATIENCE..PATIENCE + 60).contains(&asked), "{asked}");
     }
 }
