@@ -61,7 +61,10 @@ fn read_method(w: &mut Wire) -> Result<(Method, Vec<u8>), String> {
     loop {
         let (kind, p) = read(w)?;
         if kind == 1 {
-            let method = (u16::from_be_bytes([p[0], p[1]]), u16::from_be_bytes([p[2], p[3]]));
+            let method = (
+                u16::from_be_bytes([p[0], p[1]]),
+                u16::from_be_bytes([p[2], p[3]]),
+            );
             return Ok((method, p[4..].to_vec()));
         }
     }
@@ -74,7 +77,13 @@ struct Client<'a> {
 
 impl Client<'_> {
     /// Sends a method and waits for its answer.
-    fn ask(&mut self, bytes: &[u8], answer: Method, name: &str, resource: &str) -> Result<Vec<u8>, String> {
+    fn ask(
+        &mut self,
+        bytes: &[u8],
+        answer: Method,
+        name: &str,
+        resource: &str,
+    ) -> Result<Vec<u8>, String> {
         let begin = Moment::now();
         self.w.send(bytes)?;
         let (method, rest) = read_method(&mut self.w)?;
@@ -99,7 +108,13 @@ impl Client<'_> {
         c.alone("ProtocolHeader", "");
         // The broker asks, the client answers.
         c.alone("Connection.Start", "");
-        let login = [TABLE, &short("PLAIN"), &long("\0guest\0guest"), &short("en_US")].concat();
+        let login = [
+            TABLE,
+            &short("PLAIN"),
+            &long("\0guest\0guest"),
+            &short("en_US"),
+        ]
+        .concat();
         c.w.send(&method(0, (10, 11), &[&login]))?;
         assert_eq!(read_method(&mut c.w)?.0, (10, 30));
         c.alone("Connection.Tune", "");
@@ -107,7 +122,12 @@ impl Client<'_> {
         c.w.send(&method(0, (10, 31), &[&[0, 100], &frame, &[0, 0]]))?;
         let open = method(0, (10, 40), &[&short("/"), &short(""), &[0]]);
         c.ask(&open, (10, 41), "Connection.Open", "")?;
-        c.ask(&method(1, (20, 10), &[&short("")]), (20, 11), "Channel.Open", "")?;
+        c.ask(
+            &method(1, (20, 10), &[&short("")]),
+            (20, 11),
+            "Channel.Open",
+            "",
+        )?;
         Ok(c)
     }
 
@@ -176,7 +196,10 @@ fn start(lab: &Lab) -> Result<[Program; 2], String> {
         .env("RABBITMQ_PID_FILE", lab.path("pid"))
         .env("RABBITMQ_CONFIG_FILE", lab.path("rabbitmq"))
         .env("RABBITMQ_CONF_ENV_FILE", lab.path("none"))
-        .env("RABBITMQ_ENABLED_PLUGINS_FILE", lab.write("plugins", "[].\n")?)
+        .env(
+            "RABBITMQ_ENABLED_PLUGINS_FILE",
+            lab.write("plugins", "[].\n")?,
+        )
         .env("RABBITMQ_FEATURE_FLAGS_FILE", lab.path("flags"));
     Ok([lab.serve("rabbitmq", &mut server)?, epmd])
 }
@@ -191,8 +214,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     for queue in ["one", "two", "three"] {
         c.declare(queue)?;
     }
-    let bytes = method(1, (40, 10), &[TICKET, &short("orders"), &short("topic"), &[0], TABLE]);
-    c.ask(&bytes, (40, 11), "Exchange.Declare", "orders")?;
+    let bytes = method(
+        1,
+        (40, 10),
+        &[TICKET, &short("orders"), &short("topic"), &[0], TABLE],
+    );
+    c.ask(&bytes, (40, 11), "Exchange.Declare", "orders.")?;
     let binding = [TICKET, &short("two"), &short("orders"), &short("new.*")].concat();
     let bytes = method(1, (50, 20), &[&binding, &[0], TABLE]);
     c.ask(&bytes, (50, 21), "Queue.Bind", "orders.new.*")?;
@@ -202,7 +229,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     // Without, and then with a confirmation.
     let bytes = c.publish("", "one", b"first");
     c.w.send(&bytes)?;
-    c.ask(&method(1, (85, 10), &[&[0]]), (85, 11), "Confirm.Select", "")?;
+    c.ask(
+        &method(1, (85, 10), &[&[0]]),
+        (85, 11),
+        "Confirm.Select",
+        "",
+    )?;
     for (exchange, key, body) in [
         ("", "one", &b"second"[..]),
         ("", "one", &large),
@@ -227,7 +259,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
 
     // What the broker sends by itself.
     let consume = [TICKET, &short("two"), &short("me"), &[0], TABLE].concat();
-    c.ask(&method(1, (60, 20), &[&consume]), (60, 21), "Basic.Consume", "two")?;
+    c.ask(
+        &method(1, (60, 20), &[&consume]),
+        (60, 21),
+        "Basic.Consume",
+        "two",
+    )?;
     let (kind, rest) = read_method(&mut c.w)?;
     assert_eq!(kind, (60, 60));
     assert_eq!(c.message()?, b"a book");
@@ -237,7 +274,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     let tag = &rest[3..11];
     c.w.send(&method(1, (60, 80), &[tag, &[0]]))?;
     c.alone("Basic.Ack", "");
-    c.ask(&method(1, (60, 30), &[&short("me"), &[0]]), (60, 31), "Basic.Cancel", "")?;
+    c.ask(
+        &method(1, (60, 30), &[&short("me"), &[0]]),
+        (60, 31),
+        "Basic.Cancel",
+        "",
+    )?;
 
     // Several at once.
     let mut bytes = vec![];
@@ -251,8 +293,20 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
         let a = Asked::ok(c.w.port, "Queue.Declare", queue).took(begin.micros());
         c.all.push(a);
     }
-    let unbinding = [TICKET, &short("two"), &short("orders"), &short("new.*"), TABLE].concat();
-    c.ask(&method(1, (50, 50), &[&unbinding]), (50, 51), "Queue.Unbind", "orders.new.*")?;
+    let unbinding = [
+        TICKET,
+        &short("two"),
+        &short("orders"),
+        &short("new.*"),
+        TABLE,
+    ]
+    .concat();
+    c.ask(
+        &method(1, (50, 50), &[&unbinding]),
+        (50, 51),
+        "Queue.Unbind",
+        "orders.new.*",
+    )?;
     let bytes = method(1, (50, 30), &[TICKET, &short("one"), &[0]]);
     c.ask(&bytes, (50, 31), "Queue.Purge", "one")?;
     let bytes = method(1, (50, 40), &[TICKET, &short("three"), &[0]]);
@@ -263,13 +317,24 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     c.w.send(&bytes)?;
     let (kind, rest) = read_method(&mut c.w)?;
     assert_eq!((kind, &rest[..2]), ((20, 40), &404_u16.to_be_bytes()[..]));
-    c.all.push(Asked::ok(c.w.port, "Queue.Declare", "nowhere").status("timeout"));
+    c.all
+        .push(Asked::ok(c.w.port, "Queue.Declare", "nowhere").status("timeout"));
     c.w.send(&method(1, (20, 41), &[]))?;
     let closed = Asked::ok(c.w.port, "Channel.Close", "").status("client_error");
     c.all.push(closed.code(404));
-    c.ask(&method(1, (20, 10), &[&short("")]), (20, 11), "Channel.Open", "")?;
+    c.ask(
+        &method(1, (20, 10), &[&short("")]),
+        (20, 11),
+        "Channel.Open",
+        "",
+    )?;
     let goodbye = [&200_u16.to_be_bytes()[..], &short("bye"), &[0; 4]].concat();
-    c.ask(&method(0, (10, 50), &[&goodbye]), (10, 51), "Connection.Close", "")?;
+    c.ask(
+        &method(0, (10, 50), &[&goodbye]),
+        (10, 51),
+        "Connection.Close",
+        "",
+    )?;
     c.all.last_mut().unwrap().code = Some(200);
     drop(c);
     capture.compare("rabbitmq", &["AMQP"], &all)
