@@ -153,7 +153,7 @@ fn a_connection_is_told_method_by_method() {
             ("Basic.Ack", Session, ""),
             ("Basic.Get", Request, "q"),
             ("Basic.GetOk", Response, ""),
-            ("Content.Header", Session, ""),
+            ("Content.Header", Session, "ex.rk"),
             ("Heartbeat", Session, ""),
             ("Channel.Close", Request, ""),
             ("Channel.CloseOk", Response, ""),
