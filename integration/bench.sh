@@ -4,7 +4,7 @@
 #
 #   bench.sh [NAME...] [OPTION...]
 #
-#   NAME     floor, engine, live, empty-graph, l4-line; decode, native, flow (single parts). None: all of them.
+#   NAME     floor, engine, requests, hostile, live, empty-graph, l4-line; decode, native, flow (single parts). None: all of them.
 #   OPTION   as `bench --help` says, such as --runs 3 --packets 500000 for a quick look
 #
 # Programs that others wrote are installed by apt-get as root where they are missing; otherwise their lines are skipped.
@@ -17,7 +17,7 @@ have() { command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 ]]; }
 tables=() parts=() options=()
 while (($# > 0)); do
     case $1 in
-        floor | engine | live | empty-graph | l4-line) tables+=("$1") ;;
+        floor | engine | requests | hostile | live | empty-graph | l4-line) tables+=("$1") ;;
         decode | native | flow) parts+=("$1") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//p}' "$0"; exit ;;
         --*=*) options+=("$1") ;;
@@ -30,7 +30,7 @@ while (($# > 0)); do
     shift
 done
 if ((${#tables[@]} + ${#parts[@]} == 0)); then
-    tables=(empty-graph l4-line engine live)
+    tables=(empty-graph l4-line engine requests hostile live)
     parts=(decode native flow)
 fi
 
@@ -38,7 +38,7 @@ fi
 peers() {
     local program missing=()
     for program in softflowd:softflowd argus:argus-server racount:argus-client nfpcapd:nfdump tcpdump:tcpdump \
-        ip:iproute2 curl:curl; do
+        ip:iproute2 curl:curl tshark:tshark ndpiReader:libndpi-bin; do
         have "${program%:*}" || missing+=("${program#*:}")
     done
     ((${#missing[@]} > 0)) || return 0
@@ -55,7 +55,7 @@ peers() {
 
 bin="${CARGO_TARGET_DIR:-target}/release"
 cargo build --release --locked -p agent-main -p integration --bins
-if [[ " ${tables[*]} " =~ \ (engine|live)\  ]]; then
+if [[ " ${tables[*]} " =~ \ (engine|requests|live)\  ]]; then
     peers
 fi
 if ((${#tables[@]} > 0)); then

@@ -1,3 +1,4 @@
+use crate::targets::l7_parser;
 use crate::{allocation, seeds};
 use messages::LinkType;
 use std::path::Path;
@@ -5,6 +6,8 @@ use std::process::ExitCode;
 
 /// Names the folder that a program writes its seeds to instead of doing anything else.
 const SEEDS: &str = "FLOWSTAGE_FUZZ_SEEDS";
+/// Where it is set, a program prints the parsers that `FLOWSTAGE_FUZZ_PARSER` may name instead.
+const PARSERS: &str = "FLOWSTAGE_FUZZ_PARSERS";
 /// Names a folder of captures to make more seeds from.
 const CAPTURES: &str = "FLOWSTAGE_FUZZ_CAPTURES";
 
@@ -30,6 +33,8 @@ pub enum FromCaptures {
     Frames(fn(LinkType, &[u8]) -> Vec<u8>),
     /// The file itself.
     Files,
+    /// What is made of it, if it is of interest.
+    Read(fn(&Path) -> Vec<Vec<u8>>),
 }
 
 impl Target {
@@ -47,9 +52,13 @@ impl Target {
     }
 
     /// Where `FLOWSTAGE_FUZZ_SEEDS` names a folder, writes the seeds there and ends the process; those of the captures
-    /// in the folder `FLOWSTAGE_FUZZ_CAPTURES` too.
+    /// in the folder `FLOWSTAGE_FUZZ_CAPTURES` too. Where `FLOWSTAGE_FUZZ_PARSERS` is set, prints the parsers instead.
     pub fn write_seeds_if_asked(&self) {
         let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        if folder(PARSERS).is_some() {
+            println!("{}", l7_parser::names().join("\n"));
+            std::process::exit(0);
+        }
         let Some(to) = folder(SEEDS) else { return };
         let captures = folder(CAPTURES);
         let written = seeds::write(self, Path::new(&to), captures.as_deref().map(Path::new));

@@ -3,8 +3,8 @@ use crate::stash::CHUNK;
 use crate::watermark::{Moved, Watermark};
 use crate::{AccumulatedAppBatch, Batch, L7StatsBatch};
 use ahash::RandomState;
-use hashbrown::HashMap;
-use messages::{AccumulatedApp, AppKey, Interval, L7Stats, QuadrupleKey};
+use hashbrown::{Equivalent, HashMap};
+use messages::{AccumulatedApp, AppKey, Interval, L7Protocol, L7Stats, QuadrupleKey};
 use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +18,23 @@ pub struct L7SubQuadGenConfig {
     pub interval: Interval,
     /// Most groups in one window; requests of more are dropped.
     pub max_groups: usize,
+}
+
+/// An [`AppKey`] that is only looked for: it need not have a text of its own. Its fields are in the same order, so that
+/// both have the same hash.
+#[derive(Hash)]
+struct Wanted<'a> {
+    quadruple: QuadrupleKey,
+    protocol: L7Protocol,
+    endpoint: &'a str,
+}
+
+impl Equivalent<AppKey> for Wanted<'_> {
+    fn equivalent(&self, key: &AppKey) -> bool {
+        self.quadruple == key.quadruple
+            && self.protocol == key.protocol
+            && self.endpoint == key.endpoint
+    }
 }
 
 type Window = HashMap<AppKey, AccumulatedApp, RandomState>;
@@ -65,12 +82,12 @@ impl L7SubQuadGen {
             .windows
             .entry(start)
             .or_insert_with(|| HashMap::with_hasher(self.hash.clone()));
-        let key = AppKey {
+        let wanted = Wanted {
             quadruple: quadruple(s),
             protocol: s.protocol,
-            endpoint: s.endpoint.clone(),
+            endpoint: &s.endpoint,
         };
-        if let Some(a) = window.get_mut(&key) {
+        if let Some(a) = window.get_mut(&wanted) {
             a.meter.merge(&s.meter);
             a.direction_score = a.direction_score.max(s.flow.direction_score);
         } else if window.len() < self.config.max_groups {
@@ -78,6 +95,11 @@ impl L7SubQuadGen {
             if s.is_reversed {
                 mac.swap(0, 1);
             }
+            let key = AppKey {
+                quadruple: wanted.quadruple,
+                protocol: s.protocol,
+                endpoint: s.endpoint.clone(),
+            };
             let new = AccumulatedApp {
                 key: key.clone(),
                 mac,

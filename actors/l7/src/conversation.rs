@@ -65,6 +65,8 @@ impl Conversation {
         settings: &Settings,
         out: &mut Vec<L7Message>,
     ) {
+        let (other, mut w) = self.parts(from.other(), settings, out);
+        other.catch_up(from.other(), &mut w);
         let (stream, mut w) = self.parts(from, settings, out);
         if w.transport == Transport::Tcp {
             stream.take(from, data, mark, &mut w);

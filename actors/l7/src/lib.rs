@@ -12,6 +12,8 @@ mod pairing;
 mod protocol;
 mod protocols;
 mod reader;
+#[cfg(any(test, feature = "testing"))]
+pub mod samples;
 mod search;
 mod sequencer;
 mod sessions;

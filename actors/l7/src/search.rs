@@ -8,6 +8,9 @@ const MOST_SEGMENTS: usize = 2048;
 /// Segments and bytes of one side after which what is likely has to do where the other has not been seen at all.
 const ONE_SIDED: usize = 8;
 const ONE_SIDED_BYTES: usize = 512;
+/// Segments of a head after which protocols are asked only when it has grown by an eighth: else tiny segments would cost
+/// the square of its length.
+const PATIENCE: usize = 32;
 /// Segments that no protocol can begin with before a conversation is given up.
 const MOST_TRIES: u32 = 48;
 
@@ -17,6 +20,8 @@ pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
     /// Where segments begin in `bytes`.
     pub(crate) marks: Vec<(usize, Mark)>,
+    /// How much of `bytes` was there when protocols were asked last.
+    asked: usize,
     /// Something of the stream went before.
     pub(crate) joined: bool,
     /// Something was seen of this side, kept or not.
@@ -30,6 +35,7 @@ impl Head {
         self.joined |= !self.bytes.is_empty();
         self.bytes.clear();
         self.marks.clear();
+        self.asked = 0;
         self.maybe = None;
     }
 }
@@ -89,6 +95,10 @@ impl Search {
             h.spoke = true;
             h.marks.push((h.bytes.len(), mark));
             h.bytes.extend_from_slice(data);
+            if h.marks.len() > PATIENCE && h.bytes.len() < h.asked + h.asked / 8 {
+                return Found::Nothing;
+            }
+            h.asked = h.bytes.len();
         }
         self.ask(end, known)
     }
@@ -339,5 +349,21 @@ mod tests {
             assert!(s.heads[0].bytes.len() <= MOST_HEAD);
             assert!(s.heads[0].marks.len() <= MOST_SEGMENTS);
         }
+    }
+
+    #[test]
+    fn a_byte_at_a_time_protocols_are_asked_less_and_less() {
+        let mut search = Search::new(Transport::Tcp, [40_000, 80], true);
+        let mut asked = 0;
+        // The beginning of a request that does not end.
+        for byte in b"GET /".iter().chain(&[b'a'; 8000]).take(8000) {
+            let before = search.heads[0].asked;
+            let found = search.take(0, &[*byte], Mark::default(), None);
+            asked += usize::from(search.heads[0].asked != before);
+            if !matches!(found, Found::Nothing) {
+                break;
+            }
+        }
+        assert!((PATIENCE..PATIENCE + 60).contains(&asked), "{asked}");
     }
 }

@@ -67,6 +67,7 @@ fn from_capture(how: FromCaptures, path: &Path) -> io::Result<Vec<Vec<u8>>> {
                 seeds.push(fs::read(path)?);
             }
         }
+        FromCaptures::Read(read) => seeds.extend(read(path)),
         FromCaptures::Frames(input) => {
             let Ok(mut file) = CaptureFile::open(path) else {
                 return Ok(seeds);

@@ -1,5 +1,5 @@
 //! What it costs to measure the stages: the whole L4 line of the agent from a capture file, with and without.
-use crate::engine::{Traffic, WorkloadFile};
+use crate::engine::{SNAP_LEN, Traffic, WorkloadFile};
 use crate::options::Options;
 use crate::programs::{Program, Programs};
 use crate::spread::Spread;
@@ -12,7 +12,7 @@ use crate::table::{Table, grouped};
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|e| format!("folder for the workload: {e}"))?;
     let programs = Programs::new(folder.path())?;
-    let Some(file) = WorkloadFile::make(Traffic::Web, folder.path(), options.packets)
+    let Some(file) = WorkloadFile::make(Traffic::Web, folder.path(), options.packets, SNAP_LEN)
         .map_err(|e| format!("web: {e}"))?
     else {
         return Ok(());

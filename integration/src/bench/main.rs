@@ -3,6 +3,7 @@
 mod empty_graph;
 mod engine;
 mod floor;
+mod hostile;
 mod l4_line;
 mod live;
 mod measured;
@@ -10,9 +11,11 @@ mod options;
 mod peers;
 mod programs;
 mod record_sink;
+mod requests;
 mod sink;
 mod spread;
 mod table;
+mod thread_cpu;
 mod wait4;
 
 use clap::{Parser, Subcommand};
@@ -85,6 +88,13 @@ fn tables(options: &Options) -> Result<(), String> {
     }
     if options.wants(Bench::Engine) {
         engine::run(options)?;
+    }
+    if options.wants(Bench::Requests) {
+        requests::run(options)?;
+    }
+    if options.wants(Bench::Hostile) {
+        hostile::run()?;
+        println!();
     }
     if options.wants(Bench::Live) {
         live::run(options)?;

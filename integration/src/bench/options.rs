@@ -9,6 +9,10 @@ pub(crate) enum Bench {
     Floor,
     /// The agent's engine against its floor and other flow meters.
     Engine,
+    /// Requests read from capture files, against other people's dissectors.
+    Requests,
+    /// Parsers of application protocols on hostile input.
+    Hostile,
     /// Capturing on a cable against tcpdump.
     Live,
     /// Actors, mailboxes and batches of a graph of empty stages.
@@ -29,10 +33,10 @@ pub(crate) struct Options {
     /// Packets of a run instead of the workload's own number, for a quick look.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) packets: Option<u64>,
-    /// Workloads of `engine` and `floor`; without any, all.
+    /// Workloads of `engine`, `floor` and `requests`; without any, all.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
     traffic: Vec<Traffic>,
-    /// Programs of `engine`; without any, all.
+    /// Programs of `engine` and `requests`; without any, all.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
     programs: Vec<Program>,
     /// Packets a second that are offered in `live`; 0 = as many as can be sent.
@@ -59,14 +63,14 @@ impl Options {
         self.benches.contains(&bench) || (self.benches.is_empty() && bench != Bench::Floor)
     }
 
-    /// Workloads that were chosen.
-    pub(crate) fn traffic(&self) -> Vec<Traffic> {
-        chosen(&self.traffic, &Traffic::ALL)
+    /// Those of the workloads that were chosen.
+    pub(crate) fn traffic(&self, all: &[Traffic]) -> Vec<Traffic> {
+        chosen(&self.traffic, all)
     }
 
-    /// Programs that were chosen.
-    pub(crate) fn programs(&self) -> Vec<Program> {
-        chosen(&self.programs, &Program::ALL)
+    /// Those of the programs that were chosen.
+    pub(crate) fn programs(&self, all: &[Program]) -> Vec<Program> {
+        chosen(&self.programs, all)
     }
 
     /// The same with the floor as the only program.

@@ -1,4 +1,4 @@
-//! Other people's flow meters, as Debian packages them.
+//! Other people's flow meters and dissectors, as Debian packages them.
 use crate::measured::Measured;
 use crate::programs::Run;
 use crate::record_sink::RecordSink;
@@ -95,6 +95,22 @@ pub(crate) fn argus_counts(file: &Path, folder: &Path) -> Result<Option<(u64, u6
         (Some(Ok(records)), Some(Ok(packets))) => Ok(Some((packets, records))),
         _ => Err(format!("racount: {counts}")),
     }
+}
+
+/// tshark dissects every packet, and counts the layers.
+pub(crate) fn tshark(file: &Path) -> Result<Run, String> {
+    let mut command = command("tshark");
+    command.args(["-n", "-q", "-z", "io,phs", "-r"]).arg(file);
+    let outcome = Measured::start("tshark", &mut command)?.success()?;
+    Ok(Run::of(&outcome, None, None))
+}
+
+/// ndpiReader reads as much of a flow as tells its protocol.
+pub(crate) fn ndpi_reader(file: &Path) -> Result<Run, String> {
+    let mut command = command("ndpiReader");
+    command.args(["-q", "-i"]).arg(file);
+    let outcome = Measured::start("ndpiReader", &mut command)?.success()?;
+    Ok(Run::of(&outcome, None, None))
 }
 
 /// `-X`: without the machine's own configuration.

@@ -19,12 +19,18 @@ pub(crate) enum Program {
     FlowLogs,
     /// The agent, flow logs and documents of a second and a minute.
     Documents,
+    /// The agent, with request logs and documents of applications, too.
+    Requests,
     /// softflowd, exporting flows.
     Softflowd,
     /// nfpcapd, writing one-way records.
     Nfpcapd,
     /// argus, writing records.
     Argus,
+    /// tshark, dissecting every packet.
+    Tshark,
+    /// ndpiReader, recognising the protocols of flows.
+    NdpiReader,
 }
 
 impl Program {
@@ -37,6 +43,15 @@ impl Program {
         Self::Argus,
     ];
 
+    /// Those that look at what applications say, and what they are compared with.
+    pub(crate) const REQUESTS: [Self; 5] = [
+        Self::Floor,
+        Self::Documents,
+        Self::Requests,
+        Self::Tshark,
+        Self::NdpiReader,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
@@ -44,13 +59,16 @@ impl Program {
             Self::Documents => "agent: flow logs + 1 s + 1 m documents",
             Self::Softflowd => "softflowd",
             Self::Nfpcapd => "nfpcapd",
+            Self::Requests => "agent: the same + requests",
             Self::Argus => "argus",
+            Self::Tshark => "tshark",
+            Self::NdpiReader => "ndpiReader",
         }
     }
 
     /// It is this project's agent.
     pub(crate) const fn is_agent(self) -> bool {
-        matches!(self, Self::FlowLogs | Self::Documents)
+        matches!(self, Self::FlowLogs | Self::Documents | Self::Requests)
     }
 }
 
@@ -116,10 +134,12 @@ impl Programs {
     /// Why a program cannot run here, if it cannot.
     pub(crate) fn missing(p: Program) -> Option<&'static str> {
         match p {
-            Program::Floor | Program::FlowLogs | Program::Documents => None,
+            Program::Floor | Program::FlowLogs | Program::Documents | Program::Requests => None,
             Program::Softflowd => peers::missing("softflowd", "softflowd"),
             Program::Nfpcapd => peers::missing("nfpcapd", "nfdump"),
             Program::Argus => peers::missing("argus", "argus-server"),
+            Program::Tshark => peers::missing("tshark", "tshark"),
+            Program::NdpiReader => peers::missing("ndpiReader", "libndpi-bin"),
         }
     }
 
@@ -130,10 +150,14 @@ impl Programs {
     pub(crate) fn run(&self, p: Program, file: &Path) -> Result<Run, String> {
         match p {
             Program::Floor => floor(file),
-            Program::FlowLogs | Program::Documents => self.agent(p, file, false, &[]),
+            Program::FlowLogs | Program::Documents | Program::Requests => {
+                self.agent(p, file, false, &[])
+            }
             Program::Softflowd => peers::softflowd(file, &self.folder),
             Program::Nfpcapd => peers::nfpcapd(file, &self.folder),
             Program::Argus => peers::argus(file),
+            Program::Tshark => peers::tshark(file),
+            Program::NdpiReader => peers::ndpi_reader(file),
         }
     }
 
@@ -166,7 +190,7 @@ impl Programs {
         let taken = sink.taken()?;
         Ok(Run {
             agent: Some(AgentRun { summary, taken }),
-            ..Run::of(&outcome, None, Some(taken.flow_logs + taken.documents))
+            ..Run::of(&outcome, None, Some(taken.rows()))
         })
     }
 }
@@ -175,9 +199,12 @@ impl Programs {
 fn configuration(p: Program) -> String {
     let mut yaml = concat!(
         "capture:\n  max_packets_per_second: 0\n",
-        "flow_log:\n  l4_throttle: 0\n  aggregate_health_checks: false\n"
+        "flow_log:\n  l4_throttle: 0\n  l7_throttle: 0\n  aggregate_health_checks: false\n"
     )
     .to_owned();
+    if p != Program::Requests {
+        yaml += "l7:\n  enabled: false\n";
+    }
     yaml += if p == Program::FlowLogs {
         "flow_metrics:\n  enabled: false\n"
     } else {

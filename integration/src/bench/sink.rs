@@ -1,8 +1,8 @@
 use integration::deadline::wait_for;
 use messages::code;
-use messages::frame::{HEADER_LEN, Header, MessageType};
+use messages::frame::{Encoder, HEADER_LEN, Header, MessageType};
 use proto::Message;
-use proto::flow_log::TaggedFlow;
+use proto::flow_log::{AppProtoLogsData, TaggedFlow};
 use proto::metric::Document;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -22,6 +22,7 @@ pub(crate) struct Taken {
     pub(crate) bytes: u64,
     pub(crate) flow_logs: u64,
     pub(crate) documents: u64,
+    pub(crate) request_logs: u64,
     /// Connections that broke, and frames and messages that are none.
     pub(crate) damaged: u64,
     /// What the rows say, where the sink reads them.
@@ -42,11 +43,17 @@ pub(crate) struct Sums {
 }
 
 impl Taken {
+    /// All rows.
+    pub(crate) const fn rows(&self) -> u64 {
+        self.flow_logs + self.documents + self.request_logs
+    }
+
     fn add(&mut self, other: &Self) {
         self.frames += other.frames;
         self.bytes += other.bytes;
         self.flow_logs += other.flow_logs;
         self.documents += other.documents;
+        self.request_logs += other.request_logs;
         self.damaged += other.damaged;
         for (own, others) in [
             (&mut self.flow_log, other.flow_log),
@@ -151,7 +158,13 @@ fn take(mut from: TcpStream, reads: bool, all: &Mutex<State>) -> io::Result<()> 
             bytes: u64::from(header.frame_size),
             ..Taken::default()
         };
-        let mut rest = body.as_slice();
+        let unpacked;
+        let mut rest = if header.encoder == Encoder::Zstd {
+            unpacked = zstd::stream::decode_all(body.as_slice())?;
+            unpacked.as_slice()
+        } else {
+            body.as_slice()
+        };
         while let Some((len, after)) = rest.split_first_chunk::<4>() {
             let Some((message, after)) = after.split_at_checked(u32::from_le_bytes(*len) as usize)
             else {
@@ -176,6 +189,10 @@ impl Taken {
                 self.documents += 1;
                 !reads || self.document(message).is_some()
             }
+            MessageType::ProtocolLog => {
+                self.request_logs += 1;
+                !reads || AppProtoLogsData::decode(message).is_ok()
+            }
             // The agent's own statistics.
             _ => true,
         };
@@ -198,7 +215,11 @@ impl Taken {
         if document.tag?.code & code::EDGE_MASK == 0 {
             return Some(());
         }
-        let traffic = document.meter?.flow?.traffic?;
+        let meter = document.meter?;
+        if meter.app.is_some() {
+            return Some(());
+        }
+        let traffic = meter.flow?.traffic?;
         let sums = if document.flags & PER_SECOND != 0 {
             &mut self.second
         } else {
@@ -230,7 +251,6 @@ pub(crate) fn serve() -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use messages::frame::Encoder;
     use proto::flow_log::{Flow, FlowMetricsPeer};
     use proto::metric::{FlowMeter, Meter, MiniTag, Traffic};
 

@@ -10,7 +10,7 @@ use crate::peers;
 use crate::programs::{Program, Programs, Run};
 use crate::spread::Spread;
 use crate::table::{Table, grouped, megabytes};
-use check::check;
+pub(crate) use check::check;
 use std::path::Path;
 pub(crate) use workload_file::{SNAP_LEN, Traffic, WorkloadFile};
 
@@ -41,14 +41,14 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|e| format!("folder for workloads: {e}"))?;
     let programs = Programs::new(folder.path())?;
     let mut chosen = vec![];
-    for p in options.programs() {
+    for p in options.programs(&Program::ALL) {
         match Programs::missing(p) {
             None => chosen.push(p),
             Some(package) => println!("{} is skipped: install package {package}", p.name()),
         }
     }
-    for traffic in options.traffic() {
-        let made = WorkloadFile::make(traffic, folder.path(), options.packets)
+    for traffic in options.traffic(&Traffic::ALL) {
+        let made = WorkloadFile::make(traffic, folder.path(), options.packets, SNAP_LEN)
             .map_err(|e| format!("{}: {e}", traffic.name()))?;
         match made {
             Some(file) => table(&file, &chosen, &programs, options.runs(), folder.path())?,
@@ -71,7 +71,7 @@ fn table(
 ) -> Result<(), String> {
     let expected = &file.expected;
     println!(
-        "{}: {} packets{}, {} MB on the wire, {SNAP_LEN} bytes of each in the file; {}",
+        "{}: {} packets{}, {} MB on the wire, {} bytes of each in the file; {}",
         file.traffic.name(),
         grouped(expected.packets),
         expected
@@ -79,6 +79,7 @@ fn table(
             .map(|n| format!(", {} flows", grouped(n)))
             .unwrap_or_default(),
         megabytes(expected.bytes),
+        file.snap_len,
         file.what,
     );
     for p in chosen.iter().filter(|p| p.is_agent()) {

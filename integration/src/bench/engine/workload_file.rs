@@ -1,6 +1,7 @@
 use super::real;
 use clap::ValueEnum;
-use integration::capture_maker::{Mix, Workload, WorkloadOptions};
+use integration::capture_maker::{Mix, Requests, Workload, WorkloadOptions};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ pub(crate) const SNAP_LEN: u32 = 128;
 const REAL_PACKETS: u64 = 2_000_000;
 /// Packets and flows of the small web, for programs that are slow.
 const SMALL: (u64, u32) = (500_000, 20_000);
+const SMALL_RPC: (u64, u32) = (500_000, 5_000);
 
 /// A workload that programs are compared on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,6 +21,8 @@ pub(crate) enum Traffic {
     Web,
     /// 500,000 packets of the same, 20,000 flows at the same time.
     Web05,
+    /// 500,000 packets of services that call each other, over 5,000 connections.
+    Rpc05,
     /// 200 transfers.
     Bulk,
     /// Look-ups, each from a port of its own.
@@ -43,6 +47,7 @@ impl Traffic {
         match self {
             Self::Web => "web",
             Self::Web05 => "web05",
+            Self::Rpc05 => "rpc05",
             Self::Bulk => "bulk",
             Self::Dns => "dns",
             Self::Scan => "scan",
@@ -61,6 +66,14 @@ impl Traffic {
                     packets,
                     flows,
                     ..of(Mix::Web)
+                }
+            }
+            Self::Rpc05 => {
+                let (packets, flows) = SMALL_RPC;
+                WorkloadOptions {
+                    packets,
+                    flows,
+                    ..of(Mix::Rpc)
                 }
             }
             Self::Bulk => of(Mix::Bulk),
@@ -84,6 +97,10 @@ pub(crate) struct Expected {
 pub(crate) struct WorkloadFile {
     pub(crate) traffic: Traffic,
     pub(crate) expected: Expected,
+    /// Requests by protocol, of those that were made for it.
+    pub(crate) requests: BTreeMap<&'static str, Requests>,
+    /// Bytes kept of each packet.
+    pub(crate) snap_len: u32,
     /// What it is, in a few words.
     pub(crate) what: String,
     path: PathBuf,
@@ -91,7 +108,7 @@ pub(crate) struct WorkloadFile {
 
 impl WorkloadFile {
     /// Makes it in `folder`; `None` without the captures that it is made of. With `packets`, that many instead of its
-    /// usual number.
+    /// usual number; `snap_len` bytes are kept of each.
     ///
     /// # Errors
     /// The file cannot be written, or a capture cannot be read.
@@ -99,17 +116,21 @@ impl WorkloadFile {
         traffic: Traffic,
         folder: &Path,
         packets: Option<u64>,
+        snap_len: u32,
     ) -> io::Result<Option<Self>> {
         let path = folder.join(format!("{}.pcap", traffic.name()));
         eprintln!("making {} ...", traffic.name());
         let out = || io::Result::Ok(BufWriter::with_capacity(1 << 20, File::create(&path)?));
+        let mut requests = BTreeMap::new();
         let (expected, what) = match traffic.options() {
             Some(options) => {
                 let options = WorkloadOptions {
-                    snap_len: SNAP_LEN,
+                    snap_len,
                     ..packets.map_or(options, |n| smaller(options, n))
                 };
-                let made = Workload::new(options).write_to(out()?)?;
+                let oracle = Workload::new(options).write_with_oracle(out()?)?;
+                let made = oracle.totals;
+                requests = oracle.requests;
                 let expected = Expected {
                     packets: made.packets,
                     bytes: made.bytes,
@@ -122,7 +143,7 @@ impl WorkloadFile {
                     return Ok(None);
                 };
                 let packets = packets.unwrap_or(REAL_PACKETS);
-                let mixed = real::write(&captures, packets, SNAP_LEN as usize, out()?)?;
+                let mixed = real::write(&captures, packets, snap_len as usize, out()?)?;
                 let expected = Expected {
                     packets: mixed.packets,
                     bytes: mixed.bytes,
@@ -140,6 +161,8 @@ impl WorkloadFile {
         Ok(Some(Self {
             traffic,
             expected,
+            requests,
+            snap_len,
             what,
             path,
         }))
@@ -188,7 +211,7 @@ mod tests {
     #[test]
     fn the_file_is_there_as_long_as_it_is_wanted() {
         let folder = tempfile::tempdir().unwrap();
-        let file = WorkloadFile::make(Traffic::Web05, folder.path(), Some(1_000))
+        let file = WorkloadFile::make(Traffic::Web05, folder.path(), Some(1_000), SNAP_LEN)
             .unwrap()
             .unwrap();
         assert_eq!(file.expected.packets, 1_000);

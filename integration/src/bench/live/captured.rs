@@ -71,6 +71,15 @@ impl Captured {
 
 /// `flowstage-agent run` with all its rows sent to a sink beside it.
 pub(super) fn agent(cable: &Cable, offer: &Offer) -> Result<Captured, String> {
+    run_agent(cable, offer, true)
+}
+
+/// The same without reading requests.
+pub(super) fn agent_without_requests(cable: &Cable, offer: &Offer) -> Result<Captured, String> {
+    run_agent(cable, offer, false)
+}
+
+fn run_agent(cable: &Cable, offer: &Offer, requests: bool) -> Result<Captured, String> {
     let mut sink = FarSink::start(cable)?;
     let path = program("flowstage-agent", "FLOWSTAGE_AGENT")?;
     let mut command = cable.command(&path.to_string_lossy());
@@ -79,6 +88,8 @@ pub(super) fn agent(cable: &Cable, offer: &Offer) -> Result<Captured, String> {
         ("capture.interfaces", format!("[{}]", offer.interface)),
         ("capture.max_packets_per_second", "0".to_owned()),
         ("flow_log.l4_throttle", "0".to_owned()),
+        ("flow_log.l7_throttle", "0".to_owned()),
+        ("l7.enabled", requests.to_string()),
         ("sender.server", sink.address.to_string()),
         ("status.listen", "127.0.0.1:0".to_owned()),
     ] {
