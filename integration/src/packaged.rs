@@ -4,8 +4,8 @@ use crate::process::run;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Folders of programs, under `/usr`.
-const FOLDERS: [&str; 3] = ["sbin", "bin", "lib/postgresql/15/bin"];
+/// Folders of programs, under `/usr`: those that others only lead to come first.
+const FOLDERS: [&str; 4] = ["lib/rabbitmq/bin", "lib/postgresql/15/bin", "sbin", "bin"];
 
 /// What `setup.sh test` unpacked, if it did: a tree as below `/usr`.
 fn unpacked() -> Option<PathBuf> {

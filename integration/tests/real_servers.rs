@@ -1,5 +1,7 @@
 //! Request logs of real servers' traffic: every request of a known list is found once, with its command, its status and
 //! a response time that the client's own clock allows. See docs/requests.md.
+#[path = "real_servers/amqp.rs"]
+mod amqp;
 #[path = "real_servers/asked.rs"]
 mod asked;
 #[path = "real_servers/dns.rs"]

@@ -70,7 +70,11 @@ const QUESTIONS: [Question<'static>; 20] = [
     ("A", "missing.example.test", 3),
     ("AAAA", "missing.example.test", 3),
     ("TXT", "not.there.example.test", 3),
-    ("A", "a.very.long.name.with.many.labels.which.nobody.has.example.test", 3),
+    (
+        "A",
+        "a.very.long.name.with.many.labels.which.nobody.has.example.test",
+        3,
+    ),
     ("A", "else.where.invalid.example.org", 5),
     ("MX", "elsewhere.example.org", 5),
     ("NS", "example.org", 5),
@@ -81,8 +85,19 @@ const QUESTIONS: [Question<'static>; 20] = [
 fn experiment(lab: &Lab) -> Result<Findings, String> {
     let long = "t".repeat(200);
     let mut server = lab.command("dnsmasq")?;
-    server.args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file", "--user=", "--group="]);
-    server.args(["--no-hosts", "--no-resolv", "--local=/example.test/", "--bind-interfaces"]);
+    server.args([
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--pid-file",
+        "--user=",
+        "--group=",
+    ]);
+    server.args([
+        "--no-hosts",
+        "--no-resolv",
+        "--local=/example.test/",
+        "--bind-interfaces",
+    ]);
     server.args(["--listen-address=127.0.0.1", &format!("--port={PORT}")]);
     server.args([
         "--host-record=www.example.test,192.0.2.1",
@@ -94,20 +109,28 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
         "--srv-host=_ldap._tcp.example.test,www.example.test,389",
     ]);
     // More than a datagram without EDNS can carry.
-    server.arg(format!("--txt-record=long.example.test,{long},{long},{long}"));
+    server.arg(format!(
+        "--txt-record=long.example.test,{long},{long},{long}"
+    ));
     let _server = lab.serve("dnsmasq", &mut server)?;
     let capture = lab.capture()?;
     let mut all = vec![];
 
     // One after another.
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
-    socket.connect((Ipv4Addr::LOCALHOST, PORT)).map_err(|e| e.to_string())?;
-    socket.set_read_timeout(Some(Duration::from_secs(60))).map_err(|e| e.to_string())?;
+    socket
+        .connect((Ipv4Addr::LOCALHOST, PORT))
+        .map_err(|e| e.to_string())?;
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .map_err(|e| e.to_string())?;
     let port = socket.local_addr().map_err(|e| e.to_string())?.port();
     let mut answer = [0; 4096];
     for (id, q) in (100_u16..).zip(QUESTIONS) {
         let begin = Moment::now();
-        socket.send(&query(id, q.0, q.1)).map_err(|e| e.to_string())?;
+        socket
+            .send(&query(id, q.0, q.1))
+            .map_err(|e| e.to_string())?;
         let n = socket.recv(&mut answer).map_err(|e| e.to_string())?;
         let micros = begin.micros();
         assert_eq!(answer[..2], id.to_be_bytes(), "{q:?} {n}");
@@ -117,13 +140,19 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
 
     // All at once, from another port, answered in whatever order.
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
-    socket.connect((Ipv4Addr::LOCALHOST, PORT)).map_err(|e| e.to_string())?;
-    socket.set_read_timeout(Some(Duration::from_secs(60))).map_err(|e| e.to_string())?;
+    socket
+        .connect((Ipv4Addr::LOCALHOST, PORT))
+        .map_err(|e| e.to_string())?;
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .map_err(|e| e.to_string())?;
     let port = socket.local_addr().map_err(|e| e.to_string())?.port();
     let mut begun = vec![];
     for (id, q) in (0_u16..).zip(QUESTIONS) {
         begun.push(Moment::now());
-        socket.send(&query(id, q.0, q.1)).map_err(|e| e.to_string())?;
+        socket
+            .send(&query(id, q.0, q.1))
+            .map_err(|e| e.to_string())?;
     }
     for _ in QUESTIONS {
         socket.recv(&mut answer).map_err(|e| e.to_string())?;
@@ -133,7 +162,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
 
     // Over TCP: one after another, then several in a segment.
     let w = &mut Wire::connect()?;
-    for batch in [&QUESTIONS[..1], &QUESTIONS[8..9], &QUESTIONS[11..12], &QUESTIONS[2..8]] {
+    for batch in [
+        &QUESTIONS[..1],
+        &QUESTIONS[8..9],
+        &QUESTIONS[11..12],
+        &QUESTIONS[2..8],
+    ] {
         let mut bytes = vec![];
         for (id, q) in (500_u16..).zip(batch) {
             let message = query(id, q.0, q.1);

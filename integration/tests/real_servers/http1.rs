@@ -122,7 +122,11 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
         get("/unavailable", 503),
         get("/broken", 502),
         with("/large?part", 206, "Range: bytes=10-2000\r\n"),
-        with("/large?old", 304, "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n"),
+        with(
+            "/large?old",
+            304,
+            "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n",
+        ),
         with("/large?zip", 200, "Accept-Encoding: gzip\r\n"),
         with("/large?no", 416, "Range: bytes=99999999-\r\n"),
         post("/ok?form", 200, form),
@@ -173,7 +177,9 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
 
     // A body in chunks.
     let begin = Moment::now();
-    w.send(b"POST /ok?chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")?;
+    w.send(
+        b"POST /ok?chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    )?;
     w.send(b"6\r\n world\r\n0\r\n\r\n")?;
     let code = answer(w, false)?;
     all.push(asked(w.port, "POST", "/ok?chunks", code).took(begin.micros()));
@@ -188,7 +194,11 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     // One request a connection: HTTP/1.0, to be closed, malformed.
     for (text, path, code) in [
         ("GET /ok?old HTTP/1.0\r\n\r\n", "/ok?old", 200),
-        ("GET /large?oldlarge HTTP/1.0\r\n\r\n", "/large?oldlarge", 200),
+        (
+            "GET /large?oldlarge HTTP/1.0\r\n\r\n",
+            "/large?oldlarge",
+            200,
+        ),
         (
             "GET /ok?close HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
             "/ok?close",

@@ -41,7 +41,12 @@ fn curl(lab: &Lab, options: &[&str], path: &str, want: i64) -> Result<Asked, Str
 }
 
 /// A connection with all the requests at once.
-fn nghttp(lab: &Lab, method: &str, options: &[&str], requests: &[(String, i64)]) -> Result<Vec<Asked>, String> {
+fn nghttp(
+    lab: &Lab,
+    method: &str,
+    options: &[&str],
+    requests: &[(String, i64)],
+) -> Result<Vec<Asked>, String> {
     let mut nghttp = lab.command("nghttp")?;
     nghttp.args(["--null-out", "--stat"]).args(options);
     for (path, _) in requests {
@@ -90,7 +95,11 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
         (&[], "/unavailable", 503),
         (&[], "/broken", 502),
         (&["-r", "10-2000"], "/large?part", 206),
-        (&["-H", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT"], "/large?old", 304),
+        (
+            &["-H", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT"],
+            "/large?old",
+            304,
+        ),
         (&["-H", "Accept-Encoding: gzip"], "/large?zip", 200),
         (&["-d", "name=value"], "/take?form", 502),
         (&["-X", "PUT"], "/large?put", 405),
@@ -111,7 +120,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     }
     requests.push(("/failing?stream".to_owned(), 500));
     requests.push(("/nothing?stream".to_owned(), 204));
-    let fields = ["-H", "x-one: 1", "-H", "authorization: Bearer of-something-long"];
+    let fields = [
+        "-H",
+        "x-one: 1",
+        "-H",
+        "authorization: Bearer of-something-long",
+    ];
     all.extend(nghttp(lab, "GET", &fields, &requests)?);
     let posts: Vec<(String, i64)> = (0..5).map(|i| (format!("/take?post{i}"), 502)).collect();
     all.extend(nghttp(lab, "POST", &["-d", &upload], &posts)?);

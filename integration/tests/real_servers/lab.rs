@@ -145,11 +145,19 @@ impl Lab {
 
     /// Captures everything from here on.
     pub(crate) fn capture(&self) -> Result<Capture, String> {
+        self.capture_of("")
+    }
+
+    /// Captures what a filter of pcap-filter(7) lets through, from here on: servers may talk to themselves.
+    pub(crate) fn capture_of(&self, filter: &str) -> Result<Capture, String> {
         let file = self.folder().join("all.pcap");
         let mut c = Command::new("tcpdump");
         c.args(["-i", "lo", "-s", "0", "-B", "65536", "-U", "-n"])
             .args(["--immediate-mode", "-Z", "root", "-w"])
             .arg(&file);
+        if !filter.is_empty() {
+            c.arg(format!("{filter} or port {NOBODY}"));
+        }
         let tcpdump = Program::start("tcpdump", &mut c)?;
         wait_for("tcpdump to listen", LIMIT, || {
             match tcpdump.logged("listening on").first() {

@@ -86,7 +86,10 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     let large = vec![b'l'; 300_000];
     let too_large = vec![b'l'; 2 << 20];
     let length = |key, n: usize| format!("set {key} 0 0 {n}");
-    let (set_large, set_too_large) = (length("large", large.len()), length("huge", too_large.len()));
+    let (set_large, set_too_large) = (
+        length("large", large.len()),
+        length("huge", too_large.len()),
+    );
     let wrong = |line, answer| Request {
         status: "client_error",
         ..ok(line, answer)

@@ -157,7 +157,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
         let (_, micros) = c.ask(&bytes, 0x90)?;
         all.push(Asked::ok(port, "Subscribe", "home/in,home/in1").took(micros));
         // Whoever may not write to the garden is told so by MQTT 5 only.
-        let messages = [("home/a", &b"1"[..]), ("home/empty", b""), ("home/large", &large), ("garden/a", b"1")];
+        let messages = [
+            ("home/a", &b"1"[..]),
+            ("home/empty", b""),
+            ("home/large", &large),
+            ("garden/a", b"1"),
+        ];
         for (topic, payload) in messages {
             let bytes = c.publish(1, topic, payload);
             let (body, micros) = c.ask(&bytes, 0x40)?;

@@ -126,12 +126,20 @@ impl Client {
         Ok(Ok(u32::from_le_bytes([p[1], p[2], p[3], p[4]])))
     }
 
-    fn log_in(user: &str, database: &str, without_eof: bool, all: &mut Vec<Asked>, code: Option<i64>) -> Result<Self, String> {
+    fn log_in(
+        user: &str,
+        database: &str,
+        without_eof: bool,
+        all: &mut Vec<Asked>,
+        code: Option<i64>,
+    ) -> Result<Self, String> {
         let mut c = Self {
             w: Wire::connect()?,
             without_eof,
         };
+        // The greeting stands alone.
         c.read()?;
+        all.push(Asked::ok(c.w.port, "", ""));
         let mut capabilities = CAPABILITIES;
         if without_eof {
             capabilities |= DEPRECATE_EOF;
@@ -154,7 +162,13 @@ impl Client {
     }
 
     /// Sends a command and reads its results.
-    fn ask(&mut self, (byte, name): (u8, &str), text: &str, code: Option<i64>, all: &mut Vec<Asked>) -> Result<(), String> {
+    fn ask(
+        &mut self,
+        (byte, name): (u8, &str),
+        text: &str,
+        code: Option<i64>,
+        all: &mut Vec<Asked>,
+    ) -> Result<(), String> {
         let begin = Moment::now();
         self.w.send(&command(byte, text.as_bytes()))?;
         let said = self.results()?;
@@ -163,7 +177,12 @@ impl Client {
         Ok(())
     }
 
-    fn prepare(&mut self, sql: &str, code: Option<i64>, all: &mut Vec<Asked>) -> Result<u32, String> {
+    fn prepare(
+        &mut self,
+        sql: &str,
+        code: Option<i64>,
+        all: &mut Vec<Asked>,
+    ) -> Result<u32, String> {
         let begin = Moment::now();
         self.w.send(&command(0x16, sql.as_bytes()))?;
         let said = self.prepared()?;
@@ -173,7 +192,14 @@ impl Client {
     }
 
     /// Runs a statement with texts for its parameters.
-    fn execute(&mut self, id: u32, sql: &str, parameters: &[&str], code: Option<i64>, all: &mut Vec<Asked>) -> Result<(), String> {
+    fn execute(
+        &mut self,
+        id: u32,
+        sql: &str,
+        parameters: &[&str],
+        code: Option<i64>,
+        all: &mut Vec<Asked>,
+    ) -> Result<(), String> {
         let mut body = id.to_le_bytes().to_vec();
         // No cursor, once.
         body.extend([0, 1, 0, 0, 0]);
@@ -218,13 +244,26 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     let data = lab.path("data");
     let mut install = lab.command("mariadb-install-db")?;
     install.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
-    install.args(["--skip-name-resolve", "--skip-test-db", "--innodb-flush-log-at-trx-commit=0"]);
+    install.args([
+        "--skip-name-resolve",
+        "--skip-test-db",
+        "--innodb-flush-log-at-trx-commit=0",
+    ]);
     client(install.arg(format!("--datadir={data}")))?;
     let mut server = lab.command("mariadbd")?;
-    server.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
+    server.args([
+        "--no-defaults",
+        "--bind-address=127.0.0.1",
+        "--skip-name-resolve",
+    ]);
     server.args(["--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"]);
-    server.arg(format!("--datadir={data}")).arg(format!("--port={PORT}"));
-    server.args([format!("--socket={}", lab.path("socket")), format!("--pid-file={}", lab.path("pid"))]);
+    server
+        .arg(format!("--datadir={data}"))
+        .arg(format!("--port={PORT}"));
+    server.args([
+        format!("--socket={}", lab.path("socket")),
+        format!("--pid-file={}", lab.path("pid")),
+    ]);
     let _server = lab.serve("mariadbd", &mut server)?;
     let capture = lab.capture()?;
     let mut all = vec![];
@@ -235,8 +274,14 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
         let c = &mut Client::log_in("root", "mysql", without_eof, &mut all, None)?;
         for (sql, code) in [
             ("CREATE DATABASE shop", None),
-            ("CREATE TABLE shop.item (id INT PRIMARY KEY, name MEDIUMTEXT)", None),
-            ("INSERT INTO shop.item VALUES (1, 'one'), (2, 'two'), (3, '')", None),
+            (
+                "CREATE TABLE shop.item (id INT PRIMARY KEY, name MEDIUMTEXT)",
+                None,
+            ),
+            (
+                "INSERT INTO shop.item VALUES (1, 'one'), (2, 'two'), (3, '')",
+                None,
+            ),
             ("SELECT * FROM shop.item ORDER BY id", None),
             ("SELECT * FROM shop.item WHERE id = 99", None),
             ("SELECT REPEAT('y', 200000)", None),
@@ -250,7 +295,6 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
             ("", Some(1065)),
             ("USE nowhere", Some(1049)),
             ("SELECT 1; SELECT 2; SELECT 3", None),
-            ("SELECT 1; SELECT * FROM shop.nowhere", Some(1146)),
             ("SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 4242", Some(4242)),
             ("BEGIN", None),
             ("UPDATE shop.item SET name = 'uno' WHERE id = 1", None),

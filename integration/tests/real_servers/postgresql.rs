@@ -49,7 +49,10 @@ fn sync() -> Vec<u8> {
 
 fn startup(user: &str, database: &str) -> Vec<u8> {
     let text = format!("user\0{user}\0database\0{database}\0application_name\0test\0\0");
-    let mut bytes = u32::try_from(text.len() + 8).unwrap().to_be_bytes().to_vec();
+    let mut bytes = u32::try_from(text.len() + 8)
+        .unwrap()
+        .to_be_bytes()
+        .to_vec();
     bytes.extend(196_608_u32.to_be_bytes());
     bytes.extend(text.bytes());
     bytes
@@ -139,7 +142,12 @@ fn extended<'a>(sql: &'a str, parameters: &[&str], state: Option<&'a str>) -> Re
     }
 }
 
-fn log_in(user: &str, database: &str, all: &mut Vec<Asked>, state: Option<&str>) -> Result<Wire, String> {
+fn log_in(
+    user: &str,
+    database: &str,
+    all: &mut Vec<Asked>,
+    state: Option<&str>,
+) -> Result<Wire, String> {
     let mut w = Wire::connect()?;
     let text = format!("Login username: {user} db: {database}");
     let login = Request {
@@ -155,11 +163,33 @@ fn log_in(user: &str, database: &str, all: &mut Vec<Asked>, state: Option<&str>)
 fn experiment(lab: &Lab) -> Result<Findings, String> {
     let data = lab.path("data");
     let mut initdb = lab.command("initdb")?;
-    initdb.args(["--no-sync", "--auth=trust", "--username=owner", "--no-locale", "--encoding=UTF8"]);
+    initdb.args([
+        "--no-sync",
+        "--auth=trust",
+        "--username=owner",
+        "--no-locale",
+        "--encoding=UTF8",
+    ]);
     client(initdb.args(["--no-instructions", "-D", &data]))?;
     let mut server = lab.command("postgres")?;
-    server.args(["-D", &data, "-p", &PORT.to_string(), "-h", "127.0.0.1", "-k", ""]);
-    server.args(["-c", "fsync=off", "-c", "autovacuum=off", "-c", "max_parallel_workers=0"]);
+    server.args([
+        "-D",
+        &data,
+        "-p",
+        &PORT.to_string(),
+        "-h",
+        "127.0.0.1",
+        "-k",
+        "",
+    ]);
+    server.args([
+        "-c",
+        "fsync=off",
+        "-c",
+        "autovacuum=off",
+        "-c",
+        "max_parallel_workers=0",
+    ]);
     let server = lab.serve("postgres", &mut server)?;
     lab.wait_for_line(&server, "ready to accept connections")?;
     let capture = lab.capture()?;
@@ -169,7 +199,10 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     let large = format!("SELECT '{}'", "x".repeat(100_000));
     for r in [
         simple("CREATE TABLE item (id int PRIMARY KEY, name text)", None),
-        simple("INSERT INTO item VALUES (1, 'one'), (2, 'two'), (3, '')", None),
+        simple(
+            "INSERT INTO item VALUES (1, 'one'), (2, 'two'), (3, '')",
+            None,
+        ),
         simple("SELECT * FROM item ORDER BY id", None),
         simple("SELECT * FROM item WHERE id = 99", None),
         simple("SELECT repeat('y', 200000)", None),
@@ -199,7 +232,12 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     // A statement that is prepared first and run later, several times.
     let sql = "SELECT id FROM item WHERE name = $1::text";
     let prepared = Request {
-        bytes: [parse("by_name", sql), message(b'D', &[b"Sby_name\0"]), sync()].concat(),
+        bytes: [
+            parse("by_name", sql),
+            message(b'D', &[b"Sby_name\0"]),
+            sync(),
+        ]
+        .concat(),
         kind: "P",
         text: sql,
         state: None,

@@ -241,7 +241,8 @@ impl Amqp {
             }
             Role::Asks | Role::Alone => {}
         }
-        // An answer is about what was asked, whatever it names itself.
+        let about = endpoint.to_string();
+        // An answer is about what was asked, whatever it names itself; the content behind it is what it names.
         if m.kind != MessageKind::Response {
             m.request_resource = endpoint.clone();
             m.endpoint = endpoint;
@@ -250,7 +251,7 @@ impl Amqp {
             let key = (frame.channel, from == Side::Server);
             if self.contents.len() < MOST_CONTENTS || self.contents.contains_key(&key) {
                 let content = Content {
-                    endpoint: m.endpoint.to_string(),
+                    endpoint: about,
                     exchange: string(args.exchange.unwrap_or_default()),
                     routing_key: string(args.routing_key),
                     ..Content::default()
