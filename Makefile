@@ -11,7 +11,7 @@ TEST_LINTS = -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A c
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: ## see your own traffic arrive as rows; FOR=20 ends by itself after 20 s
+demo: ## see your own traffic arrive as rows; FOR=30 ends by itself after 30 s
 	@integration/demo.sh
 
 test: ## every test, with what they need

@@ -20,6 +20,8 @@ class Shop(http.server.BaseHTTPRequestHandler):
             body = ITEMS
         elif self.path.startswith("/slow"):
             time.sleep(0.15)
+        elif self.path == "/broken":
+            status, body = 500, b"something broke\n"
         elif self.path != "/":
             status, body = 404, b"nothing here\n"
         self.send_response(status)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Shows the whole line on this machine: real traffic on loopback, captured by the agent, stored by the server, counted
-# here and drawn on the server's page. Ctrl-C ends it; FOR=20 ends it by itself after 20 s and checks that every table
-# has rows. Leaves nothing behind but the cache folder.
+# Shows the whole line on this machine: real traffic on loopback (demo-traffic.sh), captured by the agent, stored by the
+# server, counted here and drawn on the server's page. Ctrl-C ends it; FOR=30 ends it by itself after 30 s and checks that
+# every table has rows and every protocol has requests, good ones and failed ones. Leaves nothing behind but the cache
+# folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,11 @@ CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$FLOWSTAGE_CACHE/target}
 export FLOWSTAGE_CACHE CARGO_TARGET_DIR
 
 tables=('flow_metrics.network.1s' 'flow_metrics.network.1m' 'flow_metrics.network_map.1s' 'flow_metrics.network_map.1m'
-    'flow_log.l4_flow_log')
+    'flow_metrics.application.1s' 'flow_metrics.application.1m' 'flow_metrics.application_map.1s'
+    'flow_metrics.application_map.1m' 'flow_log.l4_flow_log' 'flow_log.l7_flow_log')
+# What application protocols are called here, by their number in rows; those of the traffic must have requests.
+names='transform(l7_protocol, [20, 21, 41, 60, 61, 80, 120, 121], '"['HTTP', 'HTTP2', 'gRPC', 'MySQL', 'PostgreSQL', 'Redis', 'DNS', 'TLS'], toString(l7_protocol))"
+protocols=()
 bin=$CARGO_TARGET_DIR/demo
 server=$bin/flowstage-server
 agent=$bin/flowstage-agent
@@ -22,6 +27,7 @@ say() { printf '%s\n' "$*"; }
 # --- processes of our own, and their end ---------------------------------------------------------------------------
 
 work=
+lab=
 traffic_pids=()
 agent_pid=
 server_pid=
@@ -29,6 +35,7 @@ server_pid=
 # start NAME COMMAND...: in a session of its own, so that Ctrl-C reaches this script alone and the end has an order.
 # Its process id is left in `started`.
 start() {
+    : >"$work/$1.out"
     setsid "${@:2}" >"$work/$1.out" 2>"$work/$1.log" </dev/null &
     started=$!
 }
@@ -84,7 +91,7 @@ finish() {
             [[ ! -s $log ]] || { say "--- the last of ${log##*/}"; tail -n 30 "$log"; } >&2
         done
     fi
-    [[ -z $work ]] || rm -rf "$work"
+    [[ -z $work ]] || rm -rf "$work" ${lab:+"$lab"}
     exit "$code"
 }
 
@@ -206,36 +213,36 @@ start_agent() {
     line "$work/agent.out" 'capturing on ' "$agent_pid" >"$work/capturing"
 }
 
-# Real programs exchanging real requests: connections that are kept and new ones, slow answers, errors, refused
-# connections, datagrams.
+# Real programs exchanging real requests, in a folder of their own. Servers that anyone on this machine can reach must not
+# be root: then they get a copy of what they need in that folder, as nobody else may see the cache of root.
 make_traffic() {
-    start shop python3 integration/demo-servers.py
+    local as=() tree=$FLOWSTAGE_CACHE/demo-1 who
+    lab=$(mktemp -d "${TMPDIR:-/tmp}/flowstage-demo-traffic.XXXXXX")
+    mkdir "$lab/kept"
+    cp integration/demo-traffic.sh integration/demo-servers.py "$lab"
+    if ((EUID == 0)); then
+        who=65534
+        as=(setpriv "--reuid=$who" "--regid=$who" --clear-groups --no-new-privs)
+        [[ ! -d $tree ]] || cp -a "$tree" "$lab/programs"
+        tree=$lab/programs
+        chown "$who:$who" "$lab" "$lab/kept"
+    fi
+    start traffic ${as[@]+"${as[@]}"} "$lab/demo-traffic.sh" "$lab/kept" "$tree"
     traffic_pids+=("$started")
-    local http udp
-    http=$(line "$work/shop.out" 'http ' "$started") || fail 'the servers for the traffic did not start'
-    udp=$(line "$work/shop.out" 'udp ' "$started")
-    # shellcheck disable=SC2016 # for the shell inside
-    start clients bash -c '
-        shop=http://127.0.0.1:$1
-        while :; do
-            curl -s -o /dev/null "$shop/" "$shop/items" "$shop/items?page=2" "$shop/slow" "$shop/nothing"
-            for _ in 1 2 3; do curl -s -o /dev/null "$shop/items"; done
-            curl -s -o /dev/null "http://127.0.0.1:9/" || true
-            exec 3<>"/dev/udp/127.0.0.1/$2" && printf "ping\n" >&3 && read -r -t 1 -u 3 _ || true
-            exec 3>&-
-            sleep 0.1
-        done' clients "$http" "$udp"
-    traffic_pids+=("$started")
-    say "demo: curl talks to a small shop on port $http, to a closed port, and by UDP to port $udp"
+    line "$work/traffic.out" ready "$started" >/dev/null || fail "the traffic did not start: $(cat "$work/traffic.log")"
+    sed -n 's/^speaks \([^:]*\): \(.*\)/demo: \1: \2/p; s/^without \(.*\)/demo: no \1 here: its requests are left out/p' \
+        "$work/traffic.out"
+    mapfile -t protocols < <(sed -n 's/^speaks \([^:]*\):.*/\1/p' "$work/traffic.out")
 }
 
-# Without that right: a capture of a small site through the same line, again and again, as if it happened now.
+# Without that right: a capture of a made-up site through the same line, again and again, as if it happened now.
 replay_instead() {
     say "demo: this user lacks the capability CAP_NET_RAW, without which nothing can be captured."
     say "      For your own traffic run 'make demo' as root, or give it to the program first:"
     say "        sudo setcap cap_net_raw+ep $agent"
-    say "      Now a capture of a small site is replayed through the same line instead."
-    "$bin/make-capture" demo "$work/demo.pcap" >"$work/oracle.jsonl"
+    say "      Now a capture of a made-up site is replayed through the same line instead."
+    "$bin/make-capture" workload --mix web --flows 200 --packets 20000 --rate 4000 --loopback "$work/demo.pcap" >"$work/oracle.json"
+    protocols=(HTTP DNS Redis MySQL)
     # shellcheck disable=SC2016
     start replay bash -c 'while :; do "$1" replay --sink "tcp://$2" "$3"; sleep 2; done' replay \
         "$agent" "$data" "$work/demo.pcap"
@@ -272,24 +279,43 @@ counts() {
     done
 }
 
-head=$(printf '%6s' 's')
-for table in "${tables[@]}"; do
-    head+=$(printf '  %*s' "${#table}" "$table")
-done
+# Tables of the same name stand together under it: `network` over `1s` and `1m`.
+head() {
+    local table group last='' above='      ' below='     s'
+    for table in "${tables[@]}"; do
+        group=${table#*.}
+        [[ $group == *_log ]] && group=logs || group=${group%.*}
+        # They come in pairs.
+        [[ $group == "$last" ]] || above+=$(printf '%18s' "$group")
+        last=$group
+        table=${table##*.}
+        below+=$(printf '%9s' "${table%_flow_log}")
+    done
+    say "$above"
+    say "$below"
+}
 row() {
     printf '%6s' "$1"
-    shift
-    for table in "${tables[@]}"; do
-        printf '  %*s' "${#table}" "$1"
-        shift
-    done
+    printf '%9s' "${@:2}"
     printf '\n'
+}
+
+# requests ARGUMENTS: what was asked, by protocol, from the logs of requests; nothing while there is none.
+sql_requests="SELECT $names AS name, count(), countIf(response_status = 0), countIf(response_status IN (2, 3, 4)),
+    quantileIf(0.5)(response_duration, response_duration > 0), quantileIf(0.99)(response_duration, response_duration > 0)
+    FROM flow_log.l7_flow_log GROUP BY name ORDER BY name"
+requests() {
+    "$server" query "$@" --format csv "$sql_requests" 2>"$work/query.log" | tr -d '"' | awk -F, '
+        NR == 2 { printf "\n  %-12s%9s%9s%9s%12s%12s\n", "requests", "number", "ok", "errors", "p50 ms", "p99 ms" }
+        NR >= 2 { printf "    %-10s%9d%9d%9d%12.2f%12.2f\n", $1, $2, $3, $4, $5 / 1000, $6 / 1000 }
+        END { if (NR >= 2) print "" }'
 }
 
 say "demo: rows by table; those of a second come after some 5 s, those of a minute after it, or at the end"
 say ''
-say "$head"
+head
 first=
+rows=0
 while [[ -z $ended ]]; do
     elapsed=$((SECONDS - running))
     kill -0 "$server_pid" 2>/dev/null || fail 'the server ended'
@@ -297,12 +323,18 @@ while [[ -z $ended ]]; do
     mapfile -t now < <(counts --server "${page%/}")
     if ((${#now[@]} == ${#tables[@]})); then
         row "$elapsed" "${now[@]}"
+        rows=$((rows + 1))
         if [[ -z $first ]] && (($(printf '%s+' "${now[@]}")0 > 0)); then
             first=$elapsed
             say "demo: build $build s, downloads $downloads s, first row after $first s"
         fi
     fi
     [[ -z $FOR ]] || ((SECONDS - traffic < FOR)) || break
+    if ((rows == 5)); then
+        rows=0
+        requests --server "${page%/}" || true
+        head
+    fi
     sleep 2 || true
 done
 
@@ -322,17 +354,28 @@ end_server
 mapfile -t now < <(counts --data-dir "$work/data")
 ((${#now[@]} == ${#tables[@]})) || fail "the data folder cannot be read: $(cat "$work/query.log")"
 say ''
-say "$head"
+head
 row stored "${now[@]}"
-say ''
+requests --data-dir "$work/data" | tee "$work/requests" || true
 say 'demo: what was seen, from flow_log.l4_flow_log:'
 "$server" query --data-dir "$work/data" "SELECT server_port, if(protocol = 6, 'TCP', 'UDP') AS transport,
     uniqExact(flow_id) AS flows, sum(packet_tx + packet_rx) AS packets, sum(byte_tx + byte_rx) AS bytes,
     sum(close_type IN (15, 2)) AS refused, round(max(rtt)) AS max_rtt_us, sum(retrans_tx + retrans_rx) AS retransmissions
-    FROM flow_log.l4_flow_log GROUP BY server_port, protocol ORDER BY flows DESC LIMIT 8" || true
+    FROM flow_log.l4_flow_log GROUP BY server_port, protocol ORDER BY flows DESC LIMIT 10" || true
+say 'demo: what is slow and what fails, from flow_log.l7_flow_log:'
+"$server" query --data-dir "$work/data" "SELECT $names AS protocol, request_type AS type,
+    substring(endpoint = '' ? request_resource : endpoint, 1, 40) AS endpoint, count() AS requests,
+    countIf(response_status IN (3, 4)) AS errors, anyIf(response_code, response_status IN (3, 4)) AS code,
+    round(quantile(0.99)(response_duration) / 1000, 2) AS p99_ms
+    FROM flow_log.l7_flow_log GROUP BY 1, 2, 3 ORDER BY p99_ms DESC LIMIT 4 BY protocol" || true
 say "demo: build $build s, downloads $downloads s, first row after ${first:--} s"
 [[ -n $FOR ]] || exit 0
 for i in "${!tables[@]}"; do
     ((now[i] > 0)) || fail "no rows in ${tables[i]}"
 done
-say 'demo: every table of the line has rows'
+for protocol in "${protocols[@]}"; do
+    read -r _ number ok errors _ < <(grep "^ *$protocol " "$work/requests") || fail "no requests of $protocol"
+    ((ok > 0)) || fail "none of $number requests of $protocol went well"
+    ((errors > 0)) || fail "none of $number requests of $protocol failed, though some must"
+done
+say "demo: every table of the line has rows, and ${protocols[*]} have requests that went well and that failed"

@@ -76,52 +76,122 @@ fetcher() {
     [[ -n "${LIBCHDB:-}" || -f "$cache/libchdb.so.sha256.ok" ]] || need npm npm
 }
 
-# A ClickHouse server as Debian packages it: unpacked into the cache folder with the libraries it needs, so that no
-# service is installed and nothing runs that a test did not start.
+# packed PACKAGE...: those of the packages and of what they need that are not installed.
+packed() { apt-get -s install --no-install-recommends "$@" 2>/dev/null | awk '/^Inst/ { print $2 }'; }
+
+# unpack FOLDER WHAT PACKAGE...: unpacks the packages, with what they need and the machine lacks, into a new folder, so
+# that no service is installed and nothing runs that was not started here. Their documents are left out.
+unpack() {
+    local folder=$1 what=$2 list work
+    shift 2
+    list=$(packed "$@")
+    if [[ -z $list && "$(id -u)" == 0 ]]; then
+        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+        list=$(packed "$@")
+    fi
+    work=$(mktemp -d "$cache/.unpack.XXXXXX")
+    chmod 755 "$work"
+    # shellcheck disable=SC2086 # a list of names
+    if [[ -n $list ]] && ! (cd "$work" && quietly "fetching $what" apt-get download $list); then
+        rm -rf "$work"
+        [[ "$(id -u)" == 0 ]] || die "apt-get download of $what failed; as root apt-get update may help"
+        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+        work=$(mktemp -d "$cache/.unpack.XXXXXX")
+        chmod 755 "$work"
+        # shellcheck disable=SC2086
+        if ! (cd "$work" && quietly "fetching $what" apt-get download $list); then
+            rm -rf "$work"
+            die "apt-get download of $what failed"
+        fi
+    fi
+    for deb in "$work"/*.deb; do
+        [[ -f $deb ]] || continue
+        dpkg -x "$deb" "$work"
+        rm -f "$deb"
+    done
+    rm -rf "${work:?}"/usr/share/{doc,man,locale,lintian} "${work:?}/etc" "${work:?}/var" "$folder"
+    mv -T "$work" "$folder"
+}
+
+# A ClickHouse server as Debian packages it.
 clickhouse() {
-    local folder=$cache/clickhouse-18 list work
+    local folder=$cache/clickhouse-18
     [[ ! -x $folder/clickhouse-server ]] || return 0
     if ! have apt-get || [[ "$(uname -m)" != x86_64 ]]; then
         say 'no Debian package of clickhouse-server for this machine: the tests that need one will say so'
         return 0
     fi
-    list() { apt-get -s install --no-install-recommends clickhouse-server 2>/dev/null | awk '/^Inst / { print $2 }'; }
-    list=$(list)
-    if [[ -z $list && "$(id -u)" == 0 ]]; then
-        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
-        list=$(list)
-    fi
-    if [[ -z $list ]] && ! have clickhouse-server; then
-        say 'apt-get knows no clickhouse-server: the tests that need one will say so'
+    unpack "$folder" 'clickhouse-server 18.16' clickhouse-server
+    if [[ ! -x $folder/usr/sbin/clickhouse-server ]]; then
+        rm -rf "$folder"
+        have clickhouse-server || say 'apt-get knows no clickhouse-server: the tests that need one will say so'
         return 0
     fi
-    work=$(mktemp -d "$cache/.clickhouse.XXXXXX")
-    # shellcheck disable=SC2086 # a list of names
-    if ! (cd "$work" && quietly 'fetching clickhouse-server 18.16 for the tests' apt-get download $list); then
-        rm -rf "$work"
-        [[ "$(id -u)" == 0 ]] || die 'apt-get download clickhouse-server failed'
-        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
-        work=$(mktemp -d "$cache/.clickhouse.XXXXXX")
-        # shellcheck disable=SC2086
-        (cd "$work" && quietly 'fetching clickhouse-server 18.16 for the tests' apt-get download $list) \
-            || die 'apt-get download clickhouse-server failed'
-    fi
-    for deb in "$work"/*.deb; do
-        dpkg -x "$deb" "$work"
-        rm -f "$deb"
-    done
-    rm -rf "${work:?}/usr/share" "${work:?}/etc" "${work:?}/var"
     # The program finds its libraries beside itself, wherever the cache folder is.
-    cat >"$work/clickhouse-server" <<'EOF'
+    cat >"$folder/clickhouse-server" <<'EOT'
 #!/bin/sh
 here=$(dirname "$0")
 LD_LIBRARY_PATH=$here/usr/lib/x86_64-linux-gnu:$here/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
 exec "$here/usr/sbin/clickhouse-server" "$@"
-EOF
-    chmod +x "$work/clickhouse-server"
-    rm -rf "$folder"
-    mv -T "$work" "$folder"
+EOT
+    chmod +x "$folder/clickhouse-server"
+}
+
+# The servers and clients that request logs are checked against, as Debian packages them: what a test lays over its own
+# view of /usr. A package that apt-get does not know is left out, and its test says so.
+servers() {
+    local folder=$cache/servers-1 known=() package
+    [[ ! -d $folder ]] || return 0
+    if ! have apt-get; then
+        say 'no Debian packages for this machine: the tests that need a redis-server and others will say so'
+        return 0
+    fi
+    if [[ "$(id -u)" == 0 ]] && ! apt-cache show redis-server >/dev/null 2>&1; then
+        quietly 'apt-get update' apt-get update -q || die 'apt-get update failed'
+    fi
+    for package in redis-server mariadb-server-core mariadb-client-core postgresql nginx-light dnsmasq-base \
+        mosquitto mosquitto-clients memcached rabbitmq-server nghttp2-client tcpdump; do
+        [[ -z "$(packed "$package")" ]] && ! dpkg -s "$package" >/dev/null 2>&1 || known+=("$package")
+    done
+    unpack "$folder" 'redis, mariadb, postgresql, nginx, dnsmasq, mosquitto, memcached, rabbitmq' "${known[@]}"
+    # Where /lib is a link to /usr/lib, packages of both kinds are laid over one folder.
+    if [[ -d $folder/lib ]]; then
+        mkdir -p "$folder/usr"
+        cp -a "$folder/lib" "$folder/usr/"
+        rm -rf "${folder:?}/lib"
+    fi
+}
+
+# The servers and clients whose requests the demonstration shows, as Debian packages them; those that are installed are
+# used as they are. Without the network it goes on with what there is, and says what it leaves out.
+requests() {
+    local folder=$cache/demo-1 known=() package
+    PATH=$PATH:/usr/sbin:/sbin
+    packages=()
+    need redis-server redis-server
+    need redis-cli redis-tools
+    need mariadbd mariadb-server-core
+    need mariadb mariadb-client-core
+    need nginx nginx
+    need dnsmasq dnsmasq-base
+    need dig bind9-dnsutils
+    ((${#packages[@]} > 0)) && [[ ! -d $folder ]] && have apt-get || return 0
+    known=("${packages[@]}")
+    # One that is unknown here spoils the lot; where all are, there may be no lists yet.
+    if [[ -z "$(packed "${packages[@]}")" ]]; then
+        known=()
+        for package in "${packages[@]}"; do
+            [[ -z "$(packed "$package")" ]] || known+=("$package")
+        done
+        ((${#known[@]} > 0)) || known=("${packages[@]}")
+    fi
+    # It may well fail: without the network, or without package lists and the right to fetch them.
+    (unpack "$folder" 'redis, mariadb, nginx, dnsmasq, dig' "${known[@]}") \
+        || say 'not all servers of the demonstration could be fetched: it will say which it leaves out'
+    # Nothing at all is not kept: the next try may have more luck.
+    rmdir "$folder" 2>/dev/null || true
+    return 0
 }
 
 # What libFuzzer is compiled with. Where it cannot be had, all else is tested and fuzzing says that it was left out.
@@ -151,6 +221,7 @@ case "${1:-}" in
         compiler
         need curl curl
         need python3 python3-minimal
+        need setpriv util-linux
         fetcher
         ;;
     test)
@@ -159,6 +230,7 @@ case "${1:-}" in
         need curl curl
         need python3 python3-minimal
         need kill procps
+        need setpriv util-linux
         fetcher
         ;;
     lint)
@@ -174,8 +246,10 @@ esac
 exec 9>"$cache/.setup.lock"
 flock 9
 case $1 in
+    demo) requests ;;
     test)
         clickhouse
+        servers
         fuzzer
         ;;
     fuzz) fuzzer ;;

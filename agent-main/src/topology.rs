@@ -71,7 +71,7 @@ pub(crate) fn check(c: &AgentConfig) -> Result<(), String> {
     ] {
         if throttle != 0 && !THROTTLES.contains(&throttle) {
             return Err(format!(
-                "flow_log.{key}: {throttle} is neither 0 (all) nor in {}..={}",
+                "flow_log.{key}: {throttle} is out of range; set {} to {} logs a second, or 0 for all of them",
                 THROTTLES.start(),
                 THROTTLES.end()
             ));

@@ -9,6 +9,7 @@ pub mod cpu;
 pub mod deadline;
 pub mod http;
 pub mod namespace;
+pub mod packaged;
 pub mod process;
 pub mod requirement;
 pub mod server;

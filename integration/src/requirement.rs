@@ -101,6 +101,19 @@ pub fn clickhouse() -> Result<(), Missing> {
     }
 }
 
+/// A program of Debian's packages.
+///
+/// # Errors
+/// It is neither installed nor where `setup.sh test` puts it.
+pub fn packaged(program: &str) -> Result<(), Missing> {
+    match crate::packaged::find(program) {
+        Some(_) => Ok(()),
+        None => Err(Missing(format!(
+            "no {program}: run integration/setup.sh test"
+        ))),
+    }
+}
+
 /// The conformance data.
 ///
 /// # Errors

@@ -136,3 +136,155 @@ impl AppProtoLogsData {
         log
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{L7Protocol, Mark, Side, TraceContext};
+
+    fn mark(ms: u64, tcp_seq: u32) -> Mark {
+        Mark {
+            frame: ms,
+            time_ns: ms * 1_000_000,
+            tcp_seq,
+        }
+    }
+
+    fn meta(message: L7Message) -> MetaAppProto {
+        MetaAppProto {
+            flow: Arc::default(),
+            message,
+            rrt_us: None,
+        }
+    }
+
+    fn request() -> L7Message {
+        L7Message {
+            session: Some(5),
+            start: mark(10, 100),
+            end: mark(11, 200),
+            captured_bytes: 300,
+            request_type: "GET".into(),
+            endpoint: "/a".into(),
+            request_length: Some(7),
+            trace: Some(Box::new(TraceContext {
+                trace_ids: vec!["a".into(), "b".into()],
+                span_id: "mine".into(),
+                ..TraceContext::default()
+            })),
+            attributes: vec![("topic".into(), "asked".into())],
+            ..L7Message::request(L7Protocol::Http2)
+        }
+    }
+
+    fn response() -> L7Message {
+        L7Message {
+            session: Some(5),
+            from: Side::Server,
+            start: mark(30, 900),
+            end: mark(44, 990),
+            captured_bytes: 70,
+            is_tls: true,
+            version: "2".into(),
+            request_type: "POST".into(),
+            request_id: Some(3),
+            response_length: Some(9),
+            code: Some(503),
+            exception: "busy".into(),
+            result: "later".into(),
+            affected_rows: Some(4),
+            trace: Some(Box::new(TraceContext {
+                trace_ids: vec!["b".into(), "c".into(), "d".into()],
+                span_id: "theirs".into(),
+                x_request_id: "x".into(),
+                ..TraceContext::default()
+            })),
+            attributes: vec![
+                ("topic".into(), "answered".into()),
+                ("vhost".into(), "v".into()),
+            ],
+            ..L7Message::response(L7Protocol::Grpc, ResponseStatus::ServerError)
+        }
+    }
+
+    #[test]
+    fn alone_a_message_keeps_its_own_side() {
+        let log = AppProtoLogsData::alone(meta(request()));
+        assert_eq!(
+            (log.start_ns, log.end_ns, log.rrt_us),
+            (10_000_000, 11_000_000, 0)
+        );
+        assert_eq!((log.request_tcp_seq, log.response_tcp_seq), (100, 0));
+        assert_eq!(
+            (log.captured_request_bytes, log.captured_response_bytes),
+            (300, 0)
+        );
+        let log = AppProtoLogsData::alone(meta(response()));
+        assert_eq!((log.request_tcp_seq, log.response_tcp_seq), (0, 900));
+        assert_eq!(
+            (log.captured_request_bytes, log.captured_response_bytes),
+            (0, 70)
+        );
+        let timed_out = AppProtoLogsData::timed_out(meta(request()));
+        assert_eq!(timed_out.message.status, ResponseStatus::Timeout);
+        assert_eq!(timed_out.message.kind, MessageKind::Request);
+    }
+
+    #[test]
+    fn a_request_and_its_response_become_one() {
+        let log = AppProtoLogsData::merged(meta(request()), meta(response()));
+        assert_eq!((log.start_ns, log.end_ns), (10_000_000, 30_000_000));
+        assert_eq!(log.rrt_us, 20_000, "first byte to first byte");
+        assert_eq!((log.request_tcp_seq, log.response_tcp_seq), (100, 900));
+        assert_eq!(
+            (log.captured_request_bytes, log.captured_response_bytes),
+            (300, 70)
+        );
+        let m = &log.message;
+        assert_eq!((m.kind, m.from), (MessageKind::Session, Side::Client));
+        assert_eq!(m.protocol, L7Protocol::Grpc, "the answer knows better");
+        assert_eq!((m.start.frame, m.end.frame), (10, 44));
+        assert_eq!((m.status, m.code), (ResponseStatus::ServerError, Some(503)));
+        assert_eq!((m.exception.as_ref(), m.result.as_ref()), ("busy", "later"));
+        assert_eq!((m.request_length, m.response_length), (Some(7), Some(9)));
+        assert_eq!((m.affected_rows, m.request_id), (Some(4), Some(3)));
+        assert!(m.is_tls);
+        // What the request said of itself stays, what only the response said is added.
+        assert_eq!((m.request_type.as_ref(), m.version.as_ref()), ("GET", "2"));
+        assert_eq!(m.endpoint, "/a");
+        let trace = m.trace.as_ref().unwrap();
+        assert_eq!(trace.trace_ids, ["a", "b", "c"], "at most three");
+        assert_eq!((&*trace.span_id, &*trace.x_request_id), ("mine", "x"));
+        let attributes: Vec<_> = m.attributes.iter().map(|(n, v)| (&**n, &**v)).collect();
+        assert_eq!(attributes, [("topic", "asked"), ("vhost", "v")]);
+    }
+
+    #[test]
+    fn a_response_before_its_request_takes_no_time() {
+        let early = L7Message {
+            start: mark(3, 1),
+            ..response()
+        };
+        let log = AppProtoLogsData::merged(meta(request()), meta(early));
+        assert_eq!(
+            (log.start_ns, log.end_ns, log.rrt_us),
+            (10_000_000, 10_000_000, 0)
+        );
+    }
+
+    #[test]
+    fn only_one_of_them_may_know_a_trace() {
+        let plain = |m: L7Message| meta(L7Message { trace: None, ..m });
+        let of = |log: AppProtoLogsData| log.message.trace.map(|t| t.span_id);
+        let merged = AppProtoLogsData::merged;
+        assert_eq!(
+            of(merged(plain(request()), meta(response()))).unwrap(),
+            "theirs"
+        );
+        assert_eq!(
+            of(merged(meta(request()), plain(response()))).unwrap(),
+            "mine"
+        );
+        assert_eq!(of(merged(plain(request()), plain(response()))), None);
+    }
+}

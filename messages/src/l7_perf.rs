@@ -83,3 +83,82 @@ pub struct L7Stats {
     /// What is counted.
     pub meter: AppMeter,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(n: u32) -> AppMeter {
+        AppMeter {
+            request: n,
+            response: n,
+            rrt: Latency {
+                sum: n.into(),
+                max: n,
+                count: n,
+            },
+            client_error: n,
+            server_error: n,
+            timeout: n,
+        }
+    }
+
+    #[test]
+    fn meters_add_up_and_stay_at_their_largest() {
+        let mut m = meter(1);
+        assert!(!m.is_empty() && AppMeter::default().is_empty());
+        m.merge(&meter(2));
+        let mut want = meter(3);
+        want.rrt.max = 2;
+        assert_eq!(m, want);
+        m.merge(&meter(u32::MAX));
+        assert_eq!(
+            (m.request, m.timeout, m.rrt.count),
+            (u32::MAX, u32::MAX, u32::MAX)
+        );
+        assert_eq!(m.rrt.sum, 3 + u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn a_later_report_adds_and_may_know_the_protocol_better() {
+        let mut p = L7Perf {
+            protocol: L7Protocol::Http2,
+            meter: meter(1),
+            failed: 1,
+            tls_rtt: 70,
+        };
+        p.merge(&L7Perf {
+            tls_rtt: 50,
+            failed: 2,
+            ..L7Perf::default()
+        });
+        assert_eq!(
+            (p.protocol, p.failed, p.tls_rtt),
+            (L7Protocol::Http2, 3, 70)
+        );
+        p.merge(&L7Perf {
+            protocol: L7Protocol::Grpc,
+            ..L7Perf::default()
+        });
+        assert_eq!((p.protocol, p.meter.request), (L7Protocol::Grpc, 1));
+    }
+
+    #[test]
+    fn success_is_an_answer_that_blames_nobody() {
+        let with = |response, client_error, server_error| {
+            let meter = AppMeter {
+                response,
+                client_error,
+                server_error,
+                ..AppMeter::default()
+            };
+            L7Perf {
+                meter,
+                ..L7Perf::default()
+            }
+            .is_success()
+        };
+        assert!(with(1, 0, 0));
+        assert!(!with(0, 0, 0) && !with(1, 1, 0) && !with(1, 0, 1));
+    }
+}

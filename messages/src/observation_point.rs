@@ -106,4 +106,29 @@ mod tests {
         assert_eq!(ObservationPoint::REST.direction(), None);
         assert_eq!(ObservationPoint(10).direction(), Some(Direction::Server));
     }
+
+    #[test]
+    fn reversed_is_the_other_role_at_the_same_place() {
+        let name = |n: u8| ObservationPoint(n).reversed().name();
+        for (n, want) in [
+            (1, "s"),
+            (2, "c"),
+            (9, "s-nd"),
+            (26, "c-gw-hv"),
+            (49, "s-app"),
+        ] {
+            assert_eq!(name(n), want);
+        }
+        for same in [
+            ObservationPoint::REST,
+            ObservationPoint::LOCAL,
+            ObservationPoint(48),
+            ObservationPoint(3),
+        ] {
+            assert_eq!(same.reversed(), same);
+        }
+        for n in 0..=u8::MAX {
+            assert_eq!(ObservationPoint(n).reversed().reversed().0, n);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+use crate::watermark::{Moved, Watermark};
 use crate::{AppProtoBatch, LogBatch, Pool};
 use l7::{SessionLimits, Sessions};
 use messages::AppProtoLogsData;
@@ -15,6 +16,7 @@ pub struct AppProtoLogsParser {
     limits: SessionLimits,
     /// By queue.
     times: Vec<u64>,
+    time: Watermark,
     told_ns: u64,
     logs: Vec<AppProtoLogsData>,
     pool: Pool<AppProtoLogsData>,
@@ -28,6 +30,7 @@ impl AppProtoLogsParser {
             sessions: Sessions::new(limits),
             limits,
             times: vec![0; queues.max(1) as usize],
+            time: Watermark::START,
             told_ns: 0,
             logs: Vec::new(),
             pool: Pool::default(),
@@ -71,10 +74,12 @@ impl Stage for AppProtoLogsParser {
             *t = msg.watermark_ns;
         }
         let time_ns = self.time_ns();
-        if time_ns == u64::MAX {
-            // Every queue is over, or its clock was set back: nobody will answer.
+        let moved = self.time.advance(time_ns);
+        if time_ns == u64::MAX || moved == Moved::Back {
+            // Every queue is over, or a clock was set back: nobody will answer.
             self.sessions.finish(&mut self.logs);
             self.sessions = Sessions::new(self.limits);
+            self.told_ns = 0;
         } else {
             self.sessions.advance(time_ns, &mut self.logs);
         }
@@ -94,3 +99,6 @@ impl Stage for AppProtoLogsParser {
         held.add("sessions", self.sessions.len() as u64);
     }
 }
+
+#[cfg(test)]
+mod tests;

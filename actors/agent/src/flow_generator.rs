@@ -94,7 +94,10 @@ impl FlowGenerator {
             } else {
                 self.send(u64::MAX, out);
                 self.count_messages(cx);
+                let payload = self.map.applications().take_payload();
                 self.map = map(&self.config);
+                // The packets that came with the new time are still to be taken in.
+                self.map.applications().set_payload(payload);
                 self.counted = EngineCounters::default();
                 self.told_ns = 0;
                 self.told_protos_ns = 0;
@@ -129,6 +132,9 @@ impl FlowGenerator {
             self.send_protos(self.time.ns(), out);
         }
         let watermark_ns = self.map.watermark_ns();
+        if self.map.applied().stats.len() >= CHUNK {
+            self.send_stats(watermark_ns, out);
+        }
         if self.output.flows.len() >= CHUNK || watermark_ns >= self.told_ns.saturating_add(NANOS) {
             self.send(watermark_ns, out);
         }
@@ -192,22 +198,26 @@ impl FlowGenerator {
         let mut flows = self.pool.batch();
         std::mem::swap(&mut *flows, &mut self.output.flows);
         self.told_ns = watermark_ns;
-        let queue = self.config.flow_map.thread.into();
         out.flows.emit(FlowBatch {
-            queue,
+            queue: self.config.flow_map.thread.into(),
             watermark_ns,
             flows: Arc::new(flows),
         });
-        let mut stats = self.stats.batch();
-        std::mem::swap(&mut *stats, &mut self.map.applications().stats);
-        out.stats.emit_with(|| L7StatsBatch {
-            queue,
-            watermark_ns,
-            stats: Arc::new(stats),
-        });
+        self.send_stats(watermark_ns, out);
         if watermark_ns == u64::MAX || !self.map.applications().protos.is_empty() {
             self.send_protos(watermark_ns.max(self.time.ns()), out);
         }
+    }
+
+    /// Sends what messages count for with the promise that nothing of before `watermark_ns` will follow.
+    fn send_stats(&mut self, watermark_ns: u64, out: &mut FlowOut) {
+        let mut stats = self.stats.batch();
+        std::mem::swap(&mut *stats, &mut self.map.applications().stats);
+        out.stats.emit_with(|| L7StatsBatch {
+            queue: self.config.flow_map.thread.into(),
+            watermark_ns,
+            stats: Arc::new(stats),
+        });
     }
 }
 

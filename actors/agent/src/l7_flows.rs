@@ -56,6 +56,11 @@ impl L7Flows {
         self.payload = payload;
     }
 
+    /// The same, for another who takes them in.
+    pub(crate) fn take_payload(&mut self) -> Batch<u8> {
+        std::mem::replace(&mut self.payload, Batch::from(Vec::new()))
+    }
+
     /// What the engine counted, if there is one.
     pub(crate) fn counters(&self) -> EngineCounters {
         self.engine

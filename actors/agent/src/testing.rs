@@ -1,7 +1,8 @@
 //! Hand-made flows for the tests of all stages.
 use messages::{
-    CloseType, FlowExtra, FlowKey, FlowPeer, FlowTunnel, Ip, L4Perf, Latency, Mac,
-    ObservationPoint, SignalSource, TaggedFlow, TapType, Tunnel, TunnelType,
+    AppFlow, AppMeter, CloseType, FlowExtra, FlowKey, FlowPeer, FlowTunnel, Ip, L4Perf, L7Message,
+    L7Perf, L7Protocol, L7Stats, Latency, Mac, Mark, MessageKind, MetaAppProto, ObservationPoint,
+    ResponseStatus, Side, SignalSource, TaggedFlow, TapType, Tunnel, TunnelType,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -35,6 +36,67 @@ pub(crate) fn flow(n: u64) -> TaggedFlow {
         observation_point: ObservationPoint::CLIENT,
         is_new: true,
         ..TaggedFlow::default()
+    }
+}
+
+/// The flow of [`flow`] as its messages know it.
+pub(crate) fn app_flow(n: u64) -> Arc<AppFlow> {
+    let f = flow(n);
+    Arc::new(AppFlow {
+        flow_id: f.flow_id,
+        key: f.key,
+        observation_point: f.observation_point,
+        signal_source: f.signal_source,
+        direction_score: 254,
+    })
+}
+
+/// What a request to `endpoint` and its answer after 100 us count for.
+pub(crate) fn stats(n: u64, time_s: u32, endpoint: &'static str) -> L7Stats {
+    let mut rrt = Latency::default();
+    rrt.add(100);
+    L7Stats {
+        flow: app_flow(n),
+        time_s,
+        protocol: L7Protocol::Http1,
+        endpoint: endpoint.into(),
+        is_reversed: false,
+        meter: AppMeter {
+            request: 1,
+            response: 1,
+            rrt,
+            ..AppMeter::default()
+        },
+    }
+}
+
+/// A message of flow `n` at a time after [`T0`].
+pub(crate) fn said(n: u64, kind: MessageKind, session: u64, ms: u64) -> MetaAppProto {
+    let is_response = kind == MessageKind::Response;
+    let mark = Mark {
+        time_ns: (u64::from(T0) * 1000 + ms) * 1_000_000,
+        ..Mark::default()
+    };
+    MetaAppProto {
+        flow: app_flow(n),
+        message: L7Message {
+            kind,
+            from: if is_response {
+                Side::Server
+            } else {
+                Side::Client
+            },
+            session: Some(session),
+            start: mark,
+            end: mark,
+            status: if is_response {
+                ResponseStatus::Ok
+            } else {
+                ResponseStatus::Unknown
+            },
+            ..L7Message::request(L7Protocol::Http1)
+        },
+        rrt_us: None,
     }
 }
 
@@ -117,6 +179,29 @@ prop_compose! {
             retrans_syn: n[2],
             retrans_synack: n[3],
             fin: n[4],
+        }
+    }
+}
+
+prop_compose! {
+    fn any_l7()(
+        protocol in prop::sample::select(L7Protocol::ALL),
+        n in proptest::array::uniform5(prop_oneof![Just(0), 0u32..99]),
+        rrt in prop_oneof![Just(Latency::default()), any_latency()],
+        rest in proptest::array::uniform2(prop_oneof![Just(0), 0u32..99]),
+    ) -> L7Perf {
+        L7Perf {
+            protocol,
+            meter: AppMeter {
+                request: n[0],
+                response: n[1],
+                rrt,
+                client_error: n[2],
+                server_error: n[3],
+                timeout: n[4],
+            },
+            failed: rest[0],
+            tls_rtt: rest[1],
         }
     }
 }
@@ -207,6 +292,7 @@ prop_compose! {
         key in any_key(),
         peers in proptest::array::uniform2(any_peer()),
         perf in proptest::option::of(any_perf()),
+        l7 in proptest::option::of(any_l7()),
         close in 0usize..CLOSE_TYPES.len(),
         times in any::<[u64; 3]>(),
         n in any::<[u32; 5]>(),
@@ -225,7 +311,7 @@ prop_compose! {
             duration_ns: times[2],
             stat_time_s: n[0],
             perf,
-            l7: None,
+            l7,
             eth_type: small[0],
             vlan: small[1] & 0xfff,
             close_type: CLOSE_TYPES[close],

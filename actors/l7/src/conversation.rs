@@ -145,3 +145,6 @@ impl Conversation {
         (stream, work)
     }
 }
+
+#[cfg(test)]
+mod tests;

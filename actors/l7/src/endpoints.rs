@@ -69,6 +69,15 @@ impl Endpoints {
         );
     }
 
+    /// `e` does not speak `protocol` after all.
+    pub(crate) fn forget(&mut self, e: &Endpoint, protocol: &'static Protocol) {
+        if let Some(k) = self.0.get_mut(e)
+            && k.protocol.is_some_and(|p| p.id == protocol.id)
+        {
+            k.protocol = None;
+        }
+    }
+
     /// A conversation with `e` was not understood.
     pub(crate) fn fail(&mut self, e: Endpoint, now_ns: u64) {
         self.make_room(&e, now_ns);
@@ -105,5 +114,85 @@ impl Endpoints {
         if self.0.len() >= MOST {
             self.0.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PROTOCOLS;
+
+    fn endpoint(n: u32) -> Endpoint {
+        Endpoint {
+            ip: Ip::v4(n.to_be_bytes()),
+            port: 80,
+            transport: 6,
+        }
+    }
+
+    fn is_known(e: &Endpoints, n: u32, now_ns: u64) -> bool {
+        matches!(e.look_up(&endpoint(n), now_ns), Fame::Speaks(_))
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut e = Endpoints::default();
+        for n in 0..MOST as u32 {
+            e.learn(endpoint(n), PROTOCOLS[0], 0);
+        }
+        assert_eq!(e.len(), MOST);
+        e.learn(endpoint(7), PROTOCOLS[0], 1);
+        assert_eq!(e.len(), MOST, "one that is known needs no room");
+        // All but one are stale.
+        e.learn(endpoint(7), PROTOCOLS[0], KEPT_NS);
+        e.fail(endpoint(90_000), KEPT_NS);
+        assert_eq!(e.len(), 2);
+        assert!(is_known(&e, 7, KEPT_NS));
+        for n in 0..3 * MOST as u32 {
+            e.fail(endpoint(n), KEPT_NS);
+            assert!(e.len() <= MOST);
+        }
+    }
+
+    #[test]
+    fn a_few_failures_do_not_shake_what_is_known() {
+        let mut e = Endpoints::default();
+        e.learn(endpoint(1), PROTOCOLS[0], 0);
+        for _ in 0..MOST_FAILURES - 1 {
+            e.fail(endpoint(1), 1);
+        }
+        assert!(is_known(&e, 1, 2));
+        e.fail(endpoint(1), 3);
+        assert!(matches!(e.look_up(&endpoint(1), 4), Fame::Hopeless));
+        // Failing goes on; the minute does not begin anew by it.
+        for _ in 0..100 {
+            e.fail(endpoint(1), KEPT_NS);
+        }
+        assert!(matches!(e.look_up(&endpoint(1), KEPT_NS + 3), Fame::New));
+        e.learn(endpoint(1), PROTOCOLS[0], KEPT_NS + 4);
+        assert!(is_known(&e, 1, KEPT_NS + 5), "success clears it");
+    }
+
+    #[test]
+    fn failures_of_long_ago_do_not_count() {
+        let mut e = Endpoints::default();
+        for minute in 0..u64::from(MOST_FAILURES) * 2 {
+            e.fail(endpoint(1), minute * KEPT_NS);
+            assert!(matches!(
+                e.look_up(&endpoint(1), minute * KEPT_NS),
+                Fame::New
+            ));
+        }
+    }
+
+    #[test]
+    fn only_what_was_wrong_is_forgotten() {
+        let mut e = Endpoints::default();
+        e.learn(endpoint(1), PROTOCOLS[0], 0);
+        e.forget(&endpoint(1), PROTOCOLS[1]);
+        assert!(is_known(&e, 1, 1));
+        e.forget(&endpoint(1), PROTOCOLS[0]);
+        e.forget(&endpoint(2), PROTOCOLS[0]);
+        assert!(matches!(e.look_up(&endpoint(1), 1), Fame::New));
     }
 }

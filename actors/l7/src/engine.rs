@@ -1,85 +1,18 @@
-use crate::endpoints::{Endpoint, Endpoints, Fame};
-use crate::search::{Found, Head, Search};
+mod packet;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use crate::endpoints::Endpoints;
+use crate::search::{Found, Search};
 use crate::sequencer::{Piece, Segment, Sequencer};
-use crate::talk::{Talk, Telling, Told};
-use crate::{Conversation, Protocol, Settings, Transport};
-use messages::{Ip, L7Message, L7Protocol, Mark};
+use crate::talk::{Talk, Told};
+use crate::{Settings, Transport};
+use messages::{L7Message, L7Protocol};
 use std::sync::Arc;
 
-/// A conversation that lost its step so often without a single message is of another protocol.
-const MOST_FAILURES: u32 = 3;
-
-/// Limits of an [`Engine`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Most bytes of unfinished messages and of segments that wait, of all flows together.
-    pub memory: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { memory: 64 << 20 }
-    }
-}
-
-/// Payload of a packet of a flow. Its ends are 0, the one that sent the flow's first packet, and 1.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// Number of the flow; of those that are over it may be used again.
-    pub flow: u32,
-    /// Who sent it, 0 or 1.
-    pub end: usize,
-    /// What carries it.
-    pub transport: Transport,
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Address and port of both ends.
-    pub ends: [(Ip, u16); 2],
-    /// The end that is taken for the server, as far as is known.
-    pub server: usize,
-    /// Sequence numbers of the first bytes of both ends, where the handshake was seen.
-    pub begins: [Option<u32>; 2],
-    /// TCP sequence number of the first byte.
-    pub seq: u32,
-    /// TCP acknowledgement number, if it is valid.
-    pub ack: Option<u32>,
-    /// The payload as far as it was captured.
-    pub data: &'a [u8],
-    /// Payload bytes that were not captured.
-    pub missing: u32,
-    /// Where and when.
-    pub mark: Mark,
-}
-
-/// What became of a flow's conversation when it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// What it spoke.
-    pub protocol: L7Protocol,
-    /// The end that was the client.
-    pub client: usize,
-    /// Times that a side's bytes made no sense to the parser.
-    pub failures: u32,
-    /// Requests that were never answered.
-    pub timeouts: u32,
-}
-
-/// What an [`Engine`] counts; ever-growing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EngineCounters {
-    /// Bytes of known protocols that their parsers could make nothing of, or had lost their place in.
-    pub unparsed_bytes: u64,
-    /// Bytes of TCP streams that were not captured.
-    pub missing_bytes: u64,
-    /// Requests whose answer could not be told: too many were open, or bytes between were lost.
-    pub unpaired: u64,
-    /// Flows whose unfinished messages were given up for the limit of memory.
-    pub over_memory: u64,
-    /// Flows that no protocol was found for.
-    pub unknown_flows: u64,
-    /// Times that a side of a known protocol was out of step, over bytes that made no sense or were missing.
-    pub out_of_step: u64,
-}
+pub use packet::{Ended, EngineCounters, Limits, Packet};
+use work::{Work, open};
 
 #[derive(Debug, Default)]
 enum Slot {
@@ -118,16 +51,6 @@ pub struct Engine {
     held: usize,
     scratch: Vec<L7Message>,
     counters: EngineCounters,
-}
-
-/// What a piece of a stream is worked on with.
-struct Work<'a> {
-    settings: &'a Settings,
-    endpoints: &'a mut Endpoints,
-    scratch: &'a mut Vec<L7Message>,
-    counters: &'a mut EngineCounters,
-    packet: &'a Packet<'a>,
-    sink: &'a mut dyn FnMut(Told),
 }
 
 impl Engine {
@@ -300,162 +223,4 @@ impl Engine {
             self.counters.unknown_flows += u64::from(is_hopeless);
         }
     }
-}
-
-impl Default for Packet<'_> {
-    fn default() -> Self {
-        Self {
-            flow: 0,
-            end: 0,
-            transport: Transport::Tcp,
-            protocol: 0,
-            ends: [(Ip::default(), 0); 2],
-            server: 1,
-            begins: [None; 2],
-            seq: 0,
-            ack: None,
-            data: &[],
-            missing: 0,
-            mark: Mark::default(),
-        }
-    }
-}
-
-impl Packet<'_> {
-    fn endpoint(&self, end: usize) -> Endpoint {
-        let (ip, port) = self.ends.get(end).copied().unwrap_or_default();
-        Endpoint {
-            ip,
-            port,
-            transport: self.protocol,
-        }
-    }
-}
-
-/// A flow whose first payload this is.
-fn open(p: &Packet<'_>, endpoints: &Endpoints) -> Slot {
-    let server = p.endpoint(p.server);
-    if let Fame::Hopeless = endpoints.look_up(&server, p.mark.time_ns) {
-        return Slot::Hopeless;
-    }
-    let mut sequencers = [Sequencer::default(), Sequencer::default()];
-    for (s, begin) in sequencers.iter_mut().zip(p.begins) {
-        if let Some(seq) = begin {
-            s.begin(seq);
-        }
-    }
-    let from_start = p.begins.iter().any(Option::is_some);
-    let ports = p.ends.map(|(_, port)| port);
-    Slot::Flow(Box::new(Flow {
-        sequencers,
-        phase: Phase::Search(Box::new(Search::new(p.transport, ports, from_start))),
-        memory: 0,
-        unparsed: 0,
-        losses: 0,
-    }))
-}
-
-impl Work<'_> {
-    fn piece(&mut self, phase: &mut Phase, end: usize, piece: Piece<'_>) {
-        if let Piece::Gap(n) = piece {
-            self.counters.missing_bytes += n;
-        }
-        match phase {
-            Phase::Hopeless => {}
-            Phase::Talk(talk) => {
-                self.telling(|telling, sink| match piece {
-                    Piece::Bytes(data, mark) => talk.take(end, data, mark, telling, sink),
-                    Piece::Gap(n) => talk.gap(end, n, telling, sink),
-                });
-                if talk.messages == 0 && talk.conversation.failures() >= MOST_FAILURES {
-                    let not = talk.conversation.protocol();
-                    let mut search = Search::new(self.packet.transport, self.ports(), false);
-                    search.not = Some(not);
-                    *phase = Phase::Search(Box::new(search));
-                }
-            }
-            Phase::Search(search) => {
-                let found = match piece {
-                    Piece::Gap(_) => {
-                        search.gap(end);
-                        return;
-                    }
-                    Piece::Bytes(data, mark) => {
-                        let server = self.packet.endpoint(self.packet.server);
-                        let known = match self.endpoints.look_up(&server, mark.time_ns) {
-                            Fame::Speaks(p) => Some(p),
-                            _ => None,
-                        };
-                        search.take(end, data, mark, known)
-                    }
-                };
-                match found {
-                    Found::Nothing => {}
-                    Found::Protocol(p, client) => self.begin(phase, p, client),
-                    Found::Hopeless => {
-                        let server = self.packet.endpoint(self.packet.server);
-                        self.endpoints.fail(server, self.packet.mark.time_ns);
-                        *phase = Phase::Hopeless;
-                    }
-                }
-            }
-        }
-    }
-
-    /// The protocol is known: what was kept is parsed.
-    fn begin(&mut self, phase: &mut Phase, protocol: &'static Protocol, client: usize) {
-        let Phase::Search(search) = phase else { return };
-        let heads = std::mem::take(&mut search.heads);
-        let transport = search.transport;
-        let conversation = Conversation::new(protocol, transport);
-        let mut talk = Box::new(Talk::new(conversation, client, transport == Transport::Tcp));
-        for (end, h) in heads.iter().enumerate() {
-            if h.joined && h.bytes.is_empty() {
-                talk.join(end);
-            }
-        }
-        self.telling(|telling, sink| {
-            for (end, data, mark) in in_order(&heads) {
-                talk.take(end, data, mark, telling, sink);
-            }
-        });
-        let server = self.packet.endpoint(1 - client);
-        if server.transport != 0 {
-            self.endpoints
-                .learn(server, protocol, self.packet.mark.time_ns);
-        }
-        *phase = Phase::Talk(talk);
-    }
-
-    fn ports(&self) -> [u16; 2] {
-        self.packet.ends.map(|(_, port)| port)
-    }
-
-    fn telling(&mut self, f: impl FnOnce(&mut Telling<'_>, &mut dyn FnMut(Told))) {
-        let mut telling = Telling {
-            settings: self.settings,
-            scratch: self.scratch,
-            unpaired: &mut self.counters.unpaired,
-        };
-        f(&mut telling, self.sink);
-    }
-}
-
-/// The segments of both heads in the order in which they were captured.
-fn in_order(heads: &[Head; 2]) -> Vec<(usize, &[u8], Mark)> {
-    let mut all: Vec<_> = heads
-        .iter()
-        .enumerate()
-        .flat_map(|(end, h)| {
-            h.marks
-                .iter()
-                .enumerate()
-                .filter_map(move |(i, (at, mark))| {
-                    let to = h.marks.get(i + 1).map_or(h.bytes.len(), |(next, _)| *next);
-                    h.bytes.get(*at..to).map(|data| (end, data, *mark))
-                })
-        })
-        .collect();
-    all.sort_by_key(|(_, _, mark)| (mark.time_ns, mark.frame));
-    all
 }

@@ -2,7 +2,7 @@ use messages::{L7Message, MessageKind, Side, Text};
 use std::collections::VecDeque;
 
 /// Requests of one conversation that wait for their answers; beyond this the oldest is forgotten.
-const MOST_OPEN: usize = 256;
+const MOST_OPEN: usize = 1024;
 /// Numbers that we give, apart from those of protocols.
 const OURS: u64 = 1 << 63;
 

@@ -1,10 +1,13 @@
 use crate::{PROTOCOLS, Probe, Protocol, Transport, Verdict};
 use messages::{Mark, Side};
 
-/// Most first bytes of a side that are kept until its protocol is known, unless a single segment is longer.
+/// With so many first bytes or segments of a side, its protocol should have been known: they are dropped. Segments are
+/// kept whole, since what follows them continues them.
 const MOST_HEAD: usize = 16 << 10;
-/// Segments of one side after which what is likely has to do where the other side has not been seen at all.
+const MOST_SEGMENTS: usize = 2048;
+/// Segments and bytes of one side after which what is likely has to do where the other has not been seen at all.
 const ONE_SIDED: usize = 8;
+const ONE_SIDED_BYTES: usize = 512;
 /// Segments of a head after which protocols are asked only when it has grown by an eighth: else tiny segments would cost
 /// the square of its length.
 const PATIENCE: usize = 32;
@@ -84,8 +87,10 @@ impl Search {
         known: Option<&'static Protocol>,
     ) -> Found {
         if let Some(h) = self.heads.get_mut(end) {
-            if h.bytes.len() + data.len() > MOST_HEAD {
+            let is_full = h.bytes.len() + data.len() > MOST_HEAD || h.marks.len() >= MOST_SEGMENTS;
+            if is_full && !h.bytes.is_empty() {
                 h.drop_bytes();
+                self.tries += 1;
             }
             h.spoke = true;
             h.marks.push((h.bytes.len(), mark));
@@ -161,7 +166,7 @@ impl Search {
         let mut maybe = None;
         let mut more = false;
         for p in PROTOCOLS {
-            if !p.transports.contains(&self.transport) || self.not.is_some_and(|n| n.id == p.id) {
+            if !self.may_be(p) {
                 continue;
             }
             match self.probe(end, p) {
@@ -184,18 +189,64 @@ impl Search {
             return Found::Nothing;
         };
         h.maybe = maybe;
-        if maybe.is_none() && !more {
-            h.drop_bytes();
-            self.tries += 1;
-            if self.tries >= MOST_TRIES {
-                return Found::Hopeless;
+        if h.joined && h.marks.len() > 1 {
+            let found = self.ask_last(end);
+            if let Found::Protocol(..) = found {
+                return found;
             }
-        } else if h.marks.len() >= ONE_SIDED
+        }
+        let is_enough = |h: &Head| h.marks.len() >= ONE_SIDED && h.bytes.len() >= ONE_SIDED_BYTES;
+        if self.heads.get(end).is_some_and(is_enough)
             && let Some((p, side)) = self.alone(end)
         {
             return Found::Protocol(p, client(end, side));
         }
+        if maybe.is_none() && !more {
+            self.tries += 1;
+            if let Some(h) = self.heads.get_mut(end) {
+                h.drop_bytes();
+            }
+        }
+        if self.tries >= MOST_TRIES {
+            return Found::Hopeless;
+        }
         Found::Nothing
+    }
+
+    /// Where a conversation is joined in its middle, what was kept may only look like the beginning of something: the
+    /// last segment alone may be plain.
+    fn ask_last(&mut self, end: usize) -> Found {
+        let Some(h) = self.heads.get_mut(end) else {
+            return Found::Nothing;
+        };
+        let last = h.marks.last().copied();
+        let Some((at, mark)) = last.filter(|(at, _)| *at < h.bytes.len()) else {
+            return Found::Nothing;
+        };
+        let last = h.bytes.split_off(at);
+        let before = std::mem::replace(&mut h.bytes, last);
+        let found =
+            PROTOCOLS
+                .iter()
+                .filter(|p| self.may_be(p))
+                .find_map(|p| match self.probe(end, p) {
+                    Verdict::Yes(side) => Some(Found::Protocol(p, client(end, side))),
+                    _ => None,
+                });
+        let Some(h) = self.heads.get_mut(end) else {
+            return Found::Nothing;
+        };
+        if let Some(found) = found {
+            h.marks = vec![(0, mark)];
+            return found;
+        }
+        let last = std::mem::replace(&mut h.bytes, before);
+        h.bytes.extend_from_slice(&last);
+        Found::Nothing
+    }
+
+    fn may_be(&self, p: &Protocol) -> bool {
+        p.transports.contains(&self.transport) && self.not.is_none_or(|n| n.id != p.id)
     }
 }
 
@@ -210,6 +261,95 @@ const fn client(end: usize, side: Side) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use messages::L7Protocol;
+
+    fn take(s: &mut Search, end: usize, data: &[u8]) -> Option<(L7Protocol, usize)> {
+        match s.take(end, data, Mark::default(), None) {
+            Found::Protocol(p, client) => Some((p.id, client)),
+            _ => None,
+        }
+    }
+
+    fn search(from_start: bool) -> Search {
+        Search::new(Transport::Tcp, [40_000, 8080], from_start)
+    }
+
+    const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn a_plain_beginning_is_found_byte_by_byte() {
+        let mut s = search(true);
+        let at = GET
+            .chunks(1)
+            .position(|b| take(&mut s, 1, b) == Some((L7Protocol::Http1, 1)));
+        assert!(at.is_some_and(|at| at > 2), "{at:?}");
+        assert_eq!(s.heads[1].bytes, GET[..=at.unwrap()], "all is kept");
+    }
+
+    #[test]
+    fn a_protocol_that_was_tried_is_not_found_again() {
+        let mut s = search(true);
+        s.not = PROTOCOLS
+            .iter()
+            .copied()
+            .find(|p| p.id == L7Protocol::Http1);
+        assert_eq!(take(&mut s, 0, GET), None);
+    }
+
+    #[test]
+    fn joined_in_the_middle_a_later_segment_may_be_plain() {
+        let half = b"*1\r\n$99\r\nhal";
+        let mut s = search(false);
+        assert_eq!(take(&mut s, 0, half), None);
+        assert!(!s.heads[0].bytes.is_empty(), "it may become something");
+        assert_eq!(take(&mut s, 0, GET), Some((L7Protocol::Http1, 0)));
+        assert_eq!((&s.heads[0].bytes[..], s.heads[0].marks.len()), (GET, 1));
+
+        let mut s = search(true);
+        assert_eq!(take(&mut s, 0, half), None);
+        assert_eq!(take(&mut s, 0, GET), None, "here it continues what began");
+        assert_eq!(s.heads[0].bytes, [half, GET].concat());
+    }
+
+    #[test]
+    fn after_a_gap_nothing_of_before_counts() {
+        let mut s = search(true);
+        take(&mut s, 0, &GET[..3]);
+        s.gap(0);
+        assert!(s.heads[0].joined && s.heads[0].bytes.is_empty());
+        assert_eq!(take(&mut s, 0, GET), Some((L7Protocol::Http1, 0)));
+    }
+
+    #[test]
+    fn other_transports_ask_their_own_protocols() {
+        let mut s = Search::new(Transport::Udp, [40_000, 8080], true);
+        assert_eq!(take(&mut s, 0, GET), None);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_hopeless_after_a_while() {
+        let mut s = search(true);
+        let mut segments = 0;
+        while !matches!(
+            s.take(0, b"SSH-2.0-x\r\n", Mark::default(), None),
+            Found::Hopeless
+        ) {
+            segments += 1;
+            assert!(segments < MOST_TRIES);
+        }
+        assert_eq!(segments + 1, MOST_TRIES);
+    }
+
+    #[test]
+    fn first_bytes_are_bounded() {
+        let mut s = search(true);
+        take(&mut s, 0, b"*1\r\n$99999999\r\n");
+        for _ in 0..5000 {
+            take(&mut s, 0, b"0123456789");
+            assert!(s.heads[0].bytes.len() <= MOST_HEAD);
+            assert!(s.heads[0].marks.len() <= MOST_SEGMENTS);
+        }
+    }
 
     #[test]
     fn a_byte_at_a_time_protocols_are_asked_less_and_less() {

@@ -149,3 +149,77 @@ impl Talk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PROTOCOLS, Transport};
+
+    const MS: u64 = 1_000_000;
+
+    /// What is told of a request and its answer so many milliseconds later, over what carries this protocol.
+    fn answered(protocol: L7Protocol, carrier: Transport, said: [&[u8]; 2], after_ms: u64) -> Told {
+        let protocol = PROTOCOLS.iter().find(|p| p.id == protocol).unwrap();
+        let conversation = Conversation::new(protocol, carrier);
+        let mut talk = Talk::new(conversation, 1, carrier == Transport::Tcp);
+        let mut unpaired = 0;
+        let mut w = Telling {
+            settings: &Settings::default(),
+            scratch: &mut Vec::new(),
+            unpaired: &mut unpaired,
+        };
+        let mut told = Vec::new();
+        for (end, data, ms) in [(1, said[0], 0), (0, said[1], after_ms)] {
+            let mark = Mark {
+                time_ns: (5 + ms) * MS,
+                ..Mark::default()
+            };
+            talk.take(end, data, mark, &mut w, &mut |t| told.push(t));
+        }
+        assert_eq!((told.len(), talk.messages, talk.open()), (2, 2, 0));
+        assert!(told[0].is_asking() && !told[1].is_asking());
+        told.pop().unwrap()
+    }
+
+    const HTTP: [&[u8]; 2] = [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+    ];
+    const PING: [&[u8]; 2] = [&[8, 0, 0, 0, 0, 1, 0, 1], &[0, 0, 0, 0, 0, 1, 0, 1]];
+
+    #[test]
+    fn late_is_later_than_the_carrier_allows() {
+        let http = |ms| answered(L7Protocol::Http1, Transport::Tcp, HTTP, ms);
+        let ping = |ms| answered(L7Protocol::Ping, Transport::Icmp, PING, ms);
+        for (told, rrt_us) in [
+            (http(300_000), Some(300_000_000)),
+            (http(300_001), None),
+            (ping(150_000), Some(150_000_000)),
+            (ping(150_001), None),
+        ] {
+            assert_eq!((told.rrt_us, told.is_late), (rrt_us, rrt_us.is_none()));
+        }
+    }
+
+    #[test]
+    fn only_answers_are_errors() {
+        let mut told = answered(L7Protocol::Http1, Transport::Tcp, HTTP, 1);
+        assert_eq!(told.error(), Some(ResponseStatus::ServerError));
+        told.message.status = ResponseStatus::ClientError;
+        assert_eq!(told.error(), Some(ResponseStatus::ClientError));
+        told.message.status = ResponseStatus::Unknown;
+        assert_eq!(told.error(), None);
+        told.message.status = ResponseStatus::ServerError;
+        told.message.kind = MessageKind::Request;
+        assert_eq!(told.error(), None);
+    }
+
+    #[test]
+    fn a_lone_message_asks_if_it_is_the_clients() {
+        let mut told = answered(L7Protocol::Http1, Transport::Tcp, HTTP, 1);
+        told.message.kind = MessageKind::Session;
+        assert!(!told.is_asking());
+        told.message.from = Side::Client;
+        assert!(told.is_asking());
+    }
+}

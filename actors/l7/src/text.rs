@@ -24,3 +24,33 @@ pub fn string(bytes: &[u8]) -> String {
         Err(_) => String::from_utf8_lossy(cut).into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_text_is_replaced() {
+        assert_eq!(text(b"caf\xc3\xa9"), "caf\u{e9}");
+        assert_eq!(text(b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(text(b""), "");
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let long = "\u{e9}".repeat(MOST_TEXT);
+        assert_eq!(string(long.as_bytes()).len(), MOST_TEXT);
+        let odd = format!("a{long}");
+        let cut = string(odd.as_bytes());
+        assert_eq!(cut.len(), MOST_TEXT - 1, "half a character is left out");
+        assert!(odd.starts_with(&cut));
+        // One that is cut off by its own end is not the cut's doing.
+        assert_eq!(string(b"a\xc3"), "a\u{fffd}");
+    }
+
+    #[test]
+    fn bad_bytes_before_the_cut_stay_bounded() {
+        let bad = vec![0xff; MOST_TEXT + 5];
+        assert_eq!(string(&bad).chars().count(), MOST_TEXT);
+    }
+}

@@ -207,10 +207,39 @@ function settle(columns) {
       pack(c.nodes, want, half);
     }
   }
+  close(columns, half);
   const top = Math.min(...columns.flatMap((c) => c.nodes.map((n) => n.y - n.h / 2)));
   const bottom = Math.max(...columns.flatMap((c) => c.nodes.map((n) => n.y + n.h / 2)));
   for (const c of columns) for (const n of c.nodes) n.y = Math.round(n.y - top);
   return bottom - top;
+}
+
+/** Chains that nothing ties to the others stay where they happened to be put: they move up as far as there is room. */
+function close(columns, half) {
+  const top = Math.min(...columns.flatMap((c) => c.nodes.map((n) => n.y - n.h / 2)));
+  const chains = new Map();
+  const join = (n, chain) => {
+    const todo = [n];
+    while (todo.length) {
+      const m = todo.pop();
+      if (chains.has(m)) continue;
+      chains.set(m, chain);
+      chain.push(m);
+      todo.push(...m.up, ...m.down);
+    }
+    return chain;
+  };
+  const all = columns.flatMap((c) => c.nodes).map((n) => (chains.has(n) ? [] : join(n, []))).filter((chain) => chain.length);
+  const before = new Map(columns.flatMap((c) => c.nodes.map((n, i) => [n, c.nodes[i - 1]])));
+  all.sort((a, b) => Math.min(...a.map((n) => n.y)) - Math.min(...b.map((n) => n.y)));
+  for (const chain of all) {
+    const room = chain.map((n) => {
+      const m = before.get(n);
+      return !m ? n.y - n.h / 2 - top : chains.get(m) === chain ? Infinity : n.y - m.y - half(m, n);
+    });
+    const up = Math.max(0, Math.min(...room));
+    for (const n of chain) n.y -= up;
+  }
 }
 
 /** The heights nearest to `want` that keep order and distance: pools neighbours that would overlap. */

@@ -12,6 +12,21 @@ const HELD_NAMES = {
 };
 const heldName = (kind) => HELD_NAMES[kind] ?? kind;
 
+/**
+ * What a stage holds, a line each: {name, kinds: [{kind, part}]}. Tables that differ by their interval share a line, as
+ * `network` for `network.1s` and `network.1m`, with the intervals as parts.
+ */
+function heldLines(kinds) {
+  const lines = new Map();
+  for (const kind of kinds) {
+    const [, family, part] = /^(.+)\.(\d+[a-z])$/.exec(kind) ?? [];
+    const name = family ?? heldName(kind);
+    if (!lines.has(name)) lines.set(name, { name, kinds: [] });
+    lines.get(name).kinds.push({ kind, part });
+  }
+  return [...lines.values()];
+}
+
 let ruler;
 export function textWidth(s, font) {
   ruler ??= document.createElement("canvas").getContext("2d");
@@ -59,9 +74,10 @@ export function markShape(x, y, r) {
 export function boxSize(box) {
   if (box.kind === "system") return { w: Math.max(box.inlet ? 70 : 108, Math.ceil(textWidth(box.label, "600 11.5px")) + 24), h: 40, face: 40, port: 0 };
   const name = textWidth(box.label, "600 11.5px") + (box.times ? 32 : 0);
-  const held = box.held.length ? Math.max(...box.held.map((k) => textWidth(heldName(k), "9.5px") + 56)) : 0;
+  const lines = heldLines(box.held);
+  const held = Math.max(0, ...lines.map((l) => textWidth(l.name, "9.5px") + l.kinds.reduce((s, k) => s + (k.part ? 38 : 30), 26)));
   return {
-    w: Math.max(118, Math.ceil(name) + 2 * PAD + 15, Math.ceil(held) + 6), h: FACE + box.held.length * HELD,
+    w: Math.max(118, Math.ceil(name) + 2 * PAD + 15, Math.ceil(held) + 6), h: FACE + lines.length * HELD,
     face: FACE, port: box.port ? PORT : 0, stretch: true,
   };
 }
@@ -94,13 +110,13 @@ function drawStage(box, { w, h }) {
   const barW = w - 2 * PAD;
   const busy = svg("rect", { class: "busy", x: PAD, y: 40, height: 5, rx: 1 }), blocked = svg("rect", { class: "blocked", y: 40, height: 5 });
   const ground = svg("rect", { class: "stripe-ground", y: 40, height: 5 });
-  const held = box.held.map((kind, i) => {
+  const held = heldLines(box.held).map(({ name, kinds }, i) => {
     const size = svg("text", { class: "size", x: w - 13, y: 11 });
     const g = svg("g", { class: "held", transform: `translate(0 ${FACE + i * HELD})` },
       svg("rect", { x: 6, y: -2, width: w - 12, height: HELD, rx: 5 }),
-      svg("text", { x: 13, y: 9.5 }, heldName(kind)), size);
+      svg("text", { x: 13, y: 9.5 }, name), size);
     attr(size, "y", 9.5);
-    return { g, size, kind };
+    return { g, size, kinds };
   });
   const badges = svg("g", { class: "badges" });
   const pill = box.port ? drawPill(box) : null;
@@ -125,7 +141,8 @@ function drawStage(box, { w, h }) {
       const b = m.busy * barW, k = Math.min(m.blocked * barW, barW - b);
       attr(busy, "width", b.toFixed(1));
       for (const r of [ground, blocked]) { attr(r, "x", (PAD + b).toFixed(1)); attr(r, "width", k.toFixed(1)); }
-      held.forEach((x) => text(x.size, m.state === "stale" ? "–" : count(m.held.find(([kind]) => kind === x.kind)?.[1] ?? 0)));
+      const holds = ({ kind, part }) => `${part ? `${part} ` : ""}${count(m.held.find(([k]) => k === kind)?.[1] ?? 0)}`;
+      held.forEach((x) => text(x.size, m.state === "stale" ? "–" : x.kinds.map(holds).join(", ")));
       pill?.update(m);
       const wanted = `${m.lost60}|${m.dropped}|${m.restarts}`;
       if (wanted !== shown) {

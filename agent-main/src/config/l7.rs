@@ -81,3 +81,37 @@ impl L7 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agent_masks_values_unless_told_otherwise() {
+        let mut c = L7::default();
+        assert!(c.settings().obfuscate);
+        c.obfuscate = false;
+        assert_eq!(c.settings(), Settings::default(), "the rest is the same");
+        assert_eq!(c.sessions(), SessionLimits::default());
+    }
+
+    #[test]
+    fn names_of_headers_are_compared_in_small_letters() {
+        let c = L7 {
+            x_request_id_headers: vec!["X-Trace-Of-Ours".into()],
+            ..L7::default()
+        };
+        assert_eq!(c.settings().x_request_id_headers, ["x-trace-of-ours"]);
+    }
+
+    #[test]
+    fn no_request_may_wait_is_one() {
+        let c = L7 {
+            session_limit: 0,
+            session_timeout: Span::seconds(7),
+            ..L7::default()
+        };
+        let s = c.sessions();
+        assert_eq!((s.entries, s.timeout_ns), (1, 7_000_000_000));
+    }
+}

@@ -47,7 +47,11 @@ fn each_capture_queue_has_a_dispatcher_and_a_flow_generator() {
         );
         assert_eq!(
             leads(&format!("flow_generator.{n}")),
-            ["quadruple_generator"]
+            [
+                "quadruple_generator",
+                "app_proto_logs_parser",
+                "quadruple_generator.l7"
+            ]
         );
     }
     let one = wired(&AgentConfig::default(), 1);
@@ -67,8 +71,14 @@ fn without_metrics_nothing_of_them_is_there() {
         [
             "collector.1m",
             "collector.1s",
+            "collector.l7.1m",
+            "collector.l7.1s",
+            "quadruple_generator.l7",
             "sub_quad_gen.1m",
             "sub_quad_gen.1s",
+            "sub_quad_gen.l7.1m",
+            "sub_quad_gen.l7.1s",
+            "uniform_sender.l7_metrics",
             "uniform_sender.metrics"
         ]
     );
@@ -78,6 +88,35 @@ fn without_metrics_nothing_of_them_is_there() {
     );
     let edges = without.iter().flat_map(|s| &s.edges);
     assert!(edges.into_iter().all(|e| e.label != "TaggedFlow (1s)"));
+}
+
+#[test]
+fn without_requests_nothing_of_them_is_there() {
+    let mut c = AgentConfig::default();
+    let all = wired(&c, 2);
+    c.l7.enabled = false;
+    let without = wired(&c, 2);
+    let gone: Vec<_> = names(&all).difference(&names(&without)).copied().collect();
+    assert_eq!(
+        gone,
+        [
+            "app_proto_logs_parser",
+            "collector.l7.1m",
+            "collector.l7.1s",
+            "quadruple_generator.l7",
+            "sub_quad_gen.l7.1m",
+            "sub_quad_gen.l7.1s",
+            "throttler.l7",
+            "uniform_sender.l7_flow_log",
+            "uniform_sender.l7_metrics"
+        ]
+    );
+    assert!(
+        without
+            .iter()
+            .filter(|s| s.name.starts_with("flow_generator"))
+            .all(|s| s.edges.len() == 1)
+    );
 }
 
 #[test]
@@ -124,5 +163,15 @@ fn what_cannot_be_wired_is_said_by_its_key() {
     ] {
         c.flow_log.l4_throttle = throttle;
         assert_eq!(check(&c).is_ok(), is_good, "{throttle}");
+        c.flow_log.l4_throttle = 0;
+        c.flow_log.l7_throttle = throttle;
+        let checked = check(&c);
+        assert_eq!(checked.is_ok(), is_good, "{throttle}");
+        assert!(
+            checked
+                .err()
+                .is_none_or(|e| e.starts_with("flow_log.l7_throttle: "))
+        );
+        c.flow_log.l7_throttle = 0;
     }
 }

@@ -76,6 +76,9 @@ struct Large {
     /// Of 100 name look-ups: with an answer in several IPv4 fragments.
     #[arg(long, default_value_t = 0)]
     fragments: u32,
+    /// Most payload of a TCP segment, bytes; 0 = what a frame of Ethernet has room for.
+    #[arg(long, default_value_t = 0)]
+    segment: u32,
     /// What goes wrong: lost, repeated, reordered segments and the like.
     #[arg(long, value_enum, default_value = "some")]
     imperfections: Amount,
@@ -161,6 +164,7 @@ fn workload(large: &Large) -> io::Result<()> {
             Amount::Some => Imperfections::default(),
             Amount::Many => Imperfections::MANY,
         },
+        segment: large.segment,
         keep_flows: large.per_flow,
         ..usual
     };

@@ -3,6 +3,7 @@ use super::meter::Meter;
 use super::planned::{Planned, Said, Size, Stand, Status};
 use super::services::Services;
 use super::wrap::TunnelKind;
+use messages::CloseType;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,7 +34,7 @@ pub struct ExpectedFlow {
     /// What its packets add up to.
     #[serde(flatten)]
     pub meter: Meter,
-    /// Number of the close type that the flow ends with.
+    /// Number of the close type that the flow ends with, for who knows what was answered.
     pub close_type: u16,
     /// First packet, us since the epoch.
     pub start_us: u64,
@@ -64,6 +65,9 @@ pub(super) struct Running {
     last_ns: u64,
     stand: Stand,
     protocol: u8,
+    /// Something was answered; something was answered badly.
+    answered: bool,
+    blamed: bool,
 }
 
 impl Running {
@@ -157,6 +161,8 @@ impl Oracle {
             last_ns: time_ns,
             stand: p.stand,
             protocol,
+            answered: false,
+            blamed: false,
         });
         running.meter.count(p, size);
         running.last_ns = time_ns;
@@ -185,6 +191,10 @@ impl Oracle {
             t.ipv6_flows += u64::from(ends.is_ipv6());
         }
         if let Some(said) = p.marks.said {
+            if let Said::Response(_, status) = said {
+                running.answered = true;
+                running.blamed |= matches!(status, Status::ClientError | Status::ServerError);
+            }
             self.said(said);
         }
     }
@@ -218,7 +228,11 @@ impl Oracle {
         } else {
             flow.stand.timeout_s
         };
-        let close_type = flow.stand.close as u16;
+        let close_type = match flow.stand.close {
+            // A client that got all it wanted may well reset.
+            CloseType::TcpClientRst if flow.answered && !flow.blamed => CloseType::TcpFinClientRst,
+            close => close,
+        } as u16;
         let end_ns = flow.last_ns + timeout_s * SECOND_NS;
         *self.close_types.entry(close_type).or_default() += 1;
         let port = ends.server().port();

@@ -7,6 +7,7 @@ use stage::{Inbox, NodeKind, block};
 use std::collections::VecDeque;
 use std::io::Cursor;
 
+mod payload;
 mod tunnels;
 
 const MS: u64 = 1_000_000;

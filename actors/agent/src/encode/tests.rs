@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proto::{flow_log, metric};
 
 mod flow_log_message;
+mod requests;
 
 use flow_log_message::log_flow;
 
@@ -75,8 +76,9 @@ fn metric_flow(m: &FlowMeter) -> metric::FlowMeter {
             closed_flow: m.closed_flow,
             syn: m.syn,
             synack: m.synack,
+            l7_request: m.l7_request,
+            l7_response: m.l7_response,
             direction_score: m.direction_score.into(),
-            ..metric::Traffic::default()
         }),
         latency: Some(metric::Latency {
             rtt_max: m.rtt.max,
@@ -97,7 +99,9 @@ fn metric_flow(m: &FlowMeter) -> metric::FlowMeter {
             srt_count: m.srt.count,
             art_count: m.art.count,
             cit_count: m.cit.count,
-            ..metric::Latency::default()
+            rrt_max: m.rrt.max,
+            rrt_sum: m.rrt.sum,
+            rrt_count: m.rrt.count,
         }),
         performance: Some(metric::Performance {
             retrans_tx: m.retrans_tx,
@@ -122,7 +126,9 @@ fn metric_flow(m: &FlowMeter) -> metric::FlowMeter {
             tcp_timeout: m.tcp_timeout,
             client_ooo: m.client_ooo,
             server_ooo: m.server_ooo,
-            ..metric::Anomaly::default()
+            l7_client_error: m.l7_client_error,
+            l7_server_error: m.l7_server_error,
+            l7_timeout: m.l7_timeout,
         }),
         flow_load: Some(metric::FlowLoad { load: m.flow_load }),
     }

@@ -4,6 +4,8 @@ use messages::{Ip, MetaPacket, eth_type, packet_flags, tcp_flags};
 use stage::Inbox;
 use stage::testing::{TestCx, assert_stage_contract, flush, handle, held_by, probe, taken};
 
+mod requests;
+
 struct Bench {
     stage: FlowGenerator,
     out: FlowOut,

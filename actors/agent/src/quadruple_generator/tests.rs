@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{T0, flow, later};
+use crate::testing::{T0, flow, later, stats};
 use crate::{FlowAggr, FlowAggrConfig, FlowLogBatch, SubQuadGen, SubQuadGenConfig};
 use messages::{Interval, TaggedFlow};
 use proptest::prelude::*;
@@ -159,6 +159,64 @@ fn the_end_lets_go_of_what_waited() {
     stage::testing::drain(&mut b.stage, &mut b.out, &b.cx.cx()).unwrap();
     assert_eq!(b.passed(), [(0, vec![1])]);
     assert_eq!(held_by(&b.stage).total(), 0);
+}
+
+#[test]
+fn what_messages_count_for_passes_the_same_way() {
+    let ((second, a), (minute, b)) = (probe(), probe());
+    let mut out = L7QuadrupleOut {
+        second: OptionalOutlet::to(second),
+        minute,
+    };
+    let mut stage = QuadrupleGenerator::<L7QuadrupleOut>::new(2);
+    let cx = TestCx::new();
+    let mut give = |queue: u32, s: u64, seconds: &[u32]| {
+        let stats: Vec<_> = seconds.iter().map(|s| stats(0, T0 + s, "/a")).collect();
+        let msg = L7StatsBatch {
+            queue,
+            watermark_ns: at(s),
+            stats: Arc::new(stats.into()),
+        };
+        stage::testing::handle(&mut stage, msg, &mut out, &cx.cx()).unwrap();
+        flush(&mut out);
+        let passed = |inbox| -> Vec<_> {
+            taken::<L7StatsBatch>(inbox)
+                .iter()
+                .map(|b| (b.watermark_ns, b.stats.len()))
+                .collect()
+        };
+        let (a, b) = (passed(&a), passed(&b));
+        assert_eq!(a, b, "both get the same");
+        a
+    };
+    assert!(
+        give(0, 2, &[1, 2]).is_empty(),
+        "the other has said nothing yet"
+    );
+    let both = give(1, 1, &[1]);
+    assert_eq!(both.iter().map(|(_, n)| n).sum::<usize>(), 3);
+    assert_eq!(both.last().unwrap().0, at(1), "as far as the one behind");
+    // Too far ahead of the other: it waits.
+    assert!(give(0, 5000, &[4999, 5000]).is_empty());
+    assert_eq!(held_by(&stage).kinds(), [("L7Stats", 2)]);
+}
+
+#[test]
+fn the_passage_of_requests_keeps_the_contract() {
+    let inputs = || {
+        (0..6_u32)
+            .map(|n| L7StatsBatch {
+                queue: n % 2,
+                watermark_ns: at(u64::from(n)),
+                stats: Arc::new(vec![stats(0, T0 + n, "/a"); 40].into()),
+            })
+            .collect()
+    };
+    let out = || L7QuadrupleOut {
+        second: OptionalOutlet::to(probe().0),
+        minute: probe().0,
+    };
+    assert_stage_contract(|| QuadrupleGenerator::new(2), out, inputs);
 }
 
 #[test]

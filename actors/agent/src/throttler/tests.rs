@@ -1,7 +1,7 @@
 use super::*;
 use crate::FlowLogBatch;
-use crate::testing::{T0, flow};
-use messages::TaggedFlow;
+use crate::testing::{T0, flow, said};
+use messages::{AppProtoLogsData, MessageKind, TaggedFlow};
 use stage::Inbox;
 use stage::testing::{TestCx, assert_stage_contract, flush, held_by, probe, taken};
 use std::collections::HashSet;
@@ -128,6 +128,33 @@ fn a_clock_that_was_set_back_does_not_hold_the_sample() {
     let mut b = Bench::new(Some(10), 1);
     b.give(4000, flows(7));
     assert_eq!(b.give(0, vec![]).len(), 7);
+}
+
+#[test]
+fn request_logs_are_sampled_the_same_way() {
+    let (mut out, inbox) = probe();
+    let cx = TestCx::new();
+    let mut stage = Throttler::<AppProtoLogsData>::new(ThrottlerConfig {
+        per_second: Some(10),
+        seed: Some(5),
+    });
+    for (s, n) in [(0, 100), (4, 0)] {
+        let logs: Vec<_> = (0..n)
+            .map(|n| AppProtoLogsData::alone(said(n, MessageKind::Session, n, 0)))
+            .collect();
+        let msg = LogBatch {
+            watermark_ns: u64::from(T0 + s) * 1_000_000_000,
+            logs: logs.into(),
+        };
+        stage::testing::handle(&mut stage, msg, &mut out, &cx.cx()).unwrap();
+    }
+    flush(&mut out);
+    let ids: HashSet<u64> = taken(&inbox)
+        .iter()
+        .flat_map(|b| b.iter().map(|l| l.flow.flow_id))
+        .collect();
+    assert_eq!(ids.len(), 40, "each of them once");
+    assert_eq!(cx.counters().dropped_for(DropReason::Sampled), 60);
 }
 
 #[test]

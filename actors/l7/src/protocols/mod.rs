@@ -9,6 +9,7 @@ mod http1;
 mod http2;
 mod json;
 mod kafka;
+mod memcached;
 mod mongodb;
 mod mqtt;
 mod mysql;
@@ -38,6 +39,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &kafka::PROTOCOL,
     &redis::PROTOCOL,
     &mongodb::PROTOCOL,
+    &memcached::PROTOCOL,
     &postgresql::PROTOCOL,
     &dubbo::PROTOCOL,
     &fastcgi::PROTOCOL,

@@ -50,7 +50,9 @@ pub(super) fn log_flow(f: &TaggedFlow) -> flow_log::TaggedFlow {
                 1 | 58 => 3,
                 _ => 0,
             },
-            ..flow_log::FlowPerfStats::default()
+            l7: f.l7.map(|l| log_l7(&l)),
+            l7_protocol: f.l7.map_or(0, |l| l.protocol as u32),
+            l7_failed_count: f.l7.map_or(0, |l| l.failed),
         }),
         close_type: f.close_type as u32,
         signal_source: f.signal_source as u32,
@@ -151,5 +153,20 @@ fn log_perf(p: &L4Perf) -> flow_log::TcpPerfStats {
         cit_sum: sum(p.cit),
         cit_count: p.cit.count,
         fin_count: p.fin,
+    }
+}
+
+fn log_l7(l: &L7Perf) -> flow_log::L7PerfStats {
+    let m = &l.meter;
+    flow_log::L7PerfStats {
+        request_count: m.request,
+        response_count: m.response,
+        err_client_count: m.client_error,
+        err_server_count: m.server_error,
+        err_timeout: m.timeout,
+        rrt_count: m.rrt.count,
+        rrt_sum: m.rrt.sum,
+        rrt_max: m.rrt.max,
+        tls_rtt: l.tls_rtt,
     }
 }

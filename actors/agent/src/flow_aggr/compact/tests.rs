@@ -13,8 +13,13 @@ fn back(f: &TaggedFlow) -> Option<TaggedFlow> {
     let mut rest = Rest::new();
     let mut c = CompactFlow::of(f, 60, &mut rest)?;
     let f = c.take(&mut rest);
-    let left = (rest.ips.len(), rest.perfs.len(), rest.paths.len());
-    assert_eq!(left, (0, 0, 0), "all given back");
+    let left = (
+        rest.ips.len(),
+        rest.perfs.len(),
+        rest.l7s.len(),
+        rest.paths.len(),
+    );
+    assert_eq!(left, (0, 0, 0, 0), "all given back");
     Some(as_logged(f))
 }
 

@@ -1,5 +1,6 @@
 //! Frames written byte by byte, and what is read from them.
 
+mod application;
 mod fragments;
 mod headers;
 mod inside;

@@ -5,6 +5,7 @@ use super::request::some;
 use crate::{Probe, Verdict};
 use messages::Side;
 
+const PORT: u16 = 9092;
 /// Versions of requests up to here are believed.
 const NEWEST: i16 = 20;
 /// A broker takes no longer requests unless it is told to, bytes.
@@ -15,11 +16,13 @@ const LEAST_CLIENT: usize = 3;
 /// Tells requests and responses of Kafka from anything else.
 pub(super) fn probe(p: &Probe<'_>) -> Verdict {
     match request(p.data) {
-        Verdict::No => response(p.data, p.other),
+        Verdict::No => response(p),
         // A response may look like a request: the one that it answers says which it is.
         Verdict::Yes(_) | Verdict::Maybe(_) if answers(p.data, p.other) => {
             Verdict::Yes(Side::Server)
         }
+        // A client without a name says too little by itself.
+        Verdict::Maybe(_) if p.other.is_empty() && p.port_dst != PORT => Verdict::More,
         verdict => verdict,
     }
 }
@@ -99,7 +102,8 @@ fn may_be_body(key: i16, version: i16, mut f: Fields<'_>) -> Option<bool> {
     }
 }
 
-fn response(data: &[u8], other: &[u8]) -> Verdict {
+fn response(p: &Probe<'_>) -> Verdict {
+    let (data, other) = (p.data, p.other);
     let Some(size) = frame::size(data, 4) else {
         return match data.len() {
             0..4 if matches!(data.first(), Some(0..=6)) => Verdict::More,
@@ -118,10 +122,13 @@ fn response(data: &[u8], other: &[u8]) -> Verdict {
     }
     let is_whole = size == data.len() as u64;
     let is_positive = data.get(4).is_some_and(|b| b & 0x80 == 0);
-    if is_positive && ((is_whole && other.is_empty() && size > 8) || is_request(other)) {
-        return Verdict::Maybe(Side::Server);
+    match (is_positive, other.is_empty()) {
+        (true, false) if is_request(other) => Verdict::Maybe(Side::Server),
+        // Much else has its length in front: the request has to be seen.
+        (true, true) if is_whole && p.port_src == PORT => Verdict::Maybe(Side::Server),
+        (true, true) if is_whole => Verdict::More,
+        _ => Verdict::No,
     }
-    Verdict::No
 }
 
 /// The response that `data` may be is that to the request that `other` may be.

@@ -74,6 +74,11 @@ fn reply(p: &Probe<'_>) -> Verdict {
         return Verdict::No;
     }
     match read(p.data, 0, false, &mut 0) {
+        // A line of text is much else's, too: the command has to be seen.
+        Read::Item(item, _) if p.other.is_empty() && p.port_src != PORT => match item {
+            Item::Bulk(b'$', ..) => Verdict::Maybe(Side::Server),
+            _ => Verdict::More,
+        },
         Read::Item(..) if agrees(p.other) => Verdict::Maybe(Side::Server),
         Read::Need(_) if p.data.len() < 512 => Verdict::More,
         _ => Verdict::No,
@@ -85,7 +90,7 @@ fn agrees(other: &[u8]) -> bool {
     other.is_empty() || begins(Side::Client, other) || other.starts_with(b"*")
 }
 
-/// A command in one line: many protocols' words are like Redis', so the other side has to be Redis' server.
+/// A command in one line: many protocols' words are like Redis', so the reply has to be seen.
 fn inline(p: &Probe<'_>) -> Verdict {
     if !p.other.is_empty() && !is_reply(p.other) {
         return Verdict::No;
@@ -102,14 +107,24 @@ fn inline(p: &Probe<'_>) -> Verdict {
             .position(|b| *b == b'\n')
             .and_then(|n| head.get(..n))
         {
-            Some(line) if is_command_line(line) => Verdict::Maybe(Side::Client),
-            Some(_) => Verdict::No,
+            Some(line) if !is_command_line(line) || is_mail(line) => Verdict::No,
+            Some(_) if p.other.is_empty() && p.port_dst != PORT => Verdict::More,
+            Some(_) => Verdict::Maybe(Side::Client),
             None if head.len() < 4096 && is_command_line(head) => Verdict::More,
             None => Verdict::No,
         },
         None if head.len() < 20 => Verdict::More,
         None => Verdict::No,
     }
+}
+
+/// Mail clients say the same, and their servers answer alike.
+fn is_mail(line: &[u8]) -> bool {
+    let word = line
+        .split(u8::is_ascii_whitespace)
+        .next()
+        .unwrap_or_default();
+    word.eq_ignore_ascii_case(b"AUTH") || word.eq_ignore_ascii_case(b"QUIT")
 }
 
 fn is_command_line(line: &[u8]) -> bool {
