@@ -300,7 +300,7 @@ row() {
     printf '\n'
 }
 
-# requests ARGUMENTS: what was asked, by protocol, from the logs of requests; nothing while there is none.
+# requests ARGUMENTS: what was asked, by protocol, from the logs of requests; fails while there is none.
 sql_requests="SELECT $names AS name, count(), countIf(response_status = 0), countIf(response_status IN (2, 3, 4)),
     quantileIf(0.5)(response_duration, response_duration > 0), quantileIf(0.99)(response_duration, response_duration > 0)
     FROM flow_log.l7_flow_log GROUP BY name ORDER BY name"
@@ -308,7 +308,7 @@ requests() {
     "$server" query "$@" --format csv "$sql_requests" 2>"$work/query.log" | tr -d '"' | awk -F, '
         NR == 2 { printf "\n  %-12s%9s%9s%9s%12s%12s\n", "requests", "number", "ok", "errors", "p50 ms", "p99 ms" }
         NR >= 2 { printf "    %-10s%9d%9d%9d%12.2f%12.2f\n", $1, $2, $3, $4, $5 / 1000, $6 / 1000 }
-        END { if (NR >= 2) print "" }'
+        END { if (NR < 2) exit 1; print "" }'
 }
 
 say "demo: rows by table; those of a second come after some 5 s, those of a minute after it, or at the end"
@@ -332,8 +332,7 @@ while [[ -z $ended ]]; do
     [[ -z $FOR ]] || ((SECONDS - traffic < FOR)) || break
     if ((rows == 5)); then
         rows=0
-        requests --server "${page%/}" || true
-        head
+        ! requests --server "${page%/}" || head
     fi
     sleep 2 || true
 done

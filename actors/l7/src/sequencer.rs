@@ -73,7 +73,7 @@ impl Sequencer {
     pub(crate) fn push(&mut self, s: Segment<'_>, sink: &mut impl FnMut(Piece<'_>)) {
         let next = *self.next.get_or_insert(s.seq);
         let ahead = s.seq.wrapping_sub(next) as i32;
-        if ahead > FARTHEST || ahead < -FARTHEST {
+        if !(-FARTHEST..=FARTHEST).contains(&ahead) {
             self.flush(sink);
             sink(Piece::Gap(u64::from(ahead.unsigned_abs())));
             self.next = Some(s.seq);

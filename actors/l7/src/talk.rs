@@ -177,7 +177,7 @@ mod tests {
             talk.take(end, data, mark, &mut w, &mut |t| told.push(t));
         }
         assert_eq!((told.len(), talk.messages, talk.open()), (2, 2, 0));
-        assert!(told[0].is_asking() && !told[1].is_asking());
+        assert!(told[0].message.is_asking() && !told[1].message.is_asking());
         told.pop().unwrap()
     }
 
@@ -218,8 +218,8 @@ mod tests {
     fn a_lone_message_asks_if_it_is_the_clients() {
         let mut told = answered(L7Protocol::Http1, Transport::Tcp, HTTP, 1);
         told.message.kind = MessageKind::Session;
-        assert!(!told.is_asking());
+        assert!(!told.message.is_asking());
         told.message.from = Side::Client;
-        assert!(told.is_asking());
+        assert!(told.message.is_asking());
     }
 }

@@ -129,9 +129,10 @@ fn requests(run: &AgentRun, file: &WorkloadFile) -> Vec<String> {
         }
     }
     let got = run.taken.request_logs;
-    if got != logs {
+    // What servers say unasked, such as greetings, is logged too.
+    if got < logs {
         wrong.push(format!(
-            "request logs: {}, not {}",
+            "request logs: {}, not {} at least",
             grouped(got),
             grouped(logs)
         ));

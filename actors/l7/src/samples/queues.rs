@@ -18,7 +18,7 @@ pub(super) fn kafka() -> Turns {
     batch.extend(be32(1));
     batch.extend([
         (record.len() * 2) as u8 | 0x80,
-        (record.len() * 2 >> 7) as u8,
+        ((record.len() * 2) >> 7) as u8,
     ]);
     batch.extend(record);
     let topic = long(b"orders");

@@ -10,8 +10,9 @@ const PAYLOAD: u32 = (FRAME - ETHERNET - IPV4 - TCP) as u32;
 const SEQ: usize = ETHERNET + IPV4 + 4;
 const CHECKSUM: usize = ETHERNET + IPV4 + 16;
 
-/// What every frame says: a request with a body that fills the frame, which is more of them than anybody has.
-const HEAD: &[u8] = b"POST /orders/7 HTTP/1.1\r\nHost: shop.example\r\nContent-Type: text/plain\r\nContent-Length: 364\r\n\r\n";
+/// What every frame says: it is the beginning of a request with a body of ten frames, and as good as any other part of
+/// the body.
+const HEAD: &[u8] = b"POST /orders/7 HTTP/1.1\r\nHost: shop.example\r\nContent-Type: text/plain\r\nContent-Length: 4485\r\n\r\n";
 
 /// A TCP connection that only sends: the same segment over and over, with the sequence number that comes next.
 pub(super) struct Sender {
