@@ -1,4 +1,5 @@
 use super::*;
+use MessageKind::{Request, Response, Session};
 use messages::{AppFlow, Mark, ResponseStatus, Side};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ fn meta(flow_id: u64, session: u64, s: u64, kind: MessageKind) -> MetaAppProto {
         protocol: L7Protocol::Http1,
         kind,
         session: Some(session),
-        from: if kind == MessageKind::Response {
+        from: if kind == Response {
             Side::Server
         } else {
             Side::Client
@@ -16,19 +17,14 @@ fn meta(flow_id: u64, session: u64, s: u64, kind: MessageKind) -> MetaAppProto {
             time_ns: s * SECOND_NS,
             ..Mark::default()
         },
-        status: if kind == MessageKind::Response {
+        status: if kind == Response {
             ResponseStatus::ServerError
         } else {
             ResponseStatus::Unknown
         },
-        code: (kind == MessageKind::Response).then_some(500),
+        code: (kind == Response).then_some(500),
         captured_bytes: 10 + s as u32,
-        request_type: (if kind == MessageKind::Request {
-            "GET"
-        } else {
-            ""
-        })
-        .into(),
+        request_type: (if kind == Request { "GET" } else { "" }).into(),
         ..L7Message::default()
     };
     let flow = AppFlow {
@@ -53,8 +49,6 @@ fn run(
     }
     (s, out)
 }
-
-use MessageKind::{Request, Response, Session};
 
 #[test]
 fn a_request_and_its_response_are_one_log() {

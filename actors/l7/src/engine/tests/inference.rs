@@ -109,6 +109,7 @@ fn what_a_server_speaks_is_remembered_for_a_minute() {
     // The answer alone could be of others as well: it is the server that makes it certain.
     let told_alone = |seconds: u64, port: u16| {
         let mut b = Bench::new();
+        b.port = 6379;
         b.say(0, SET);
         b.say(1, STORED);
         b.end();
@@ -120,9 +121,9 @@ fn what_a_server_speaks_is_remembered_for_a_minute() {
         b.say(1, STORED);
         b.protocol()
     };
-    assert_eq!(told_alone(59, 8080), L7Protocol::Redis);
-    assert_eq!(told_alone(61, 8080), L7Protocol::Unknown);
-    assert_eq!(told_alone(1, 8081), L7Protocol::Unknown);
+    assert_eq!(told_alone(59, 6379), L7Protocol::Redis);
+    assert_eq!(told_alone(61, 6379), L7Protocol::Unknown);
+    assert_eq!(told_alone(1, 16_379), L7Protocol::Unknown);
 }
 
 #[test]
@@ -214,6 +215,8 @@ fn echoes_are_paired_by_their_numbers() {
 #[test]
 fn silence_of_the_other_side_makes_the_likely_true_at_the_end() {
     let mut b = Bench::new();
+    // Its port says what the words alone do not.
+    b.port = 6379;
     b.say(1, b"-ERR max number of clients reached\r\n");
     assert_eq!(b.protocol(), L7Protocol::Unknown);
     let ended = b.end().unwrap();
