@@ -114,6 +114,27 @@ fn flow(i: u32, now_s: u32) -> Vec<u8> {
     TaggedFlow { flow: Some(flow) }.encode_to_vec()
 }
 
+fn request(i: u32, now_s: u32) -> Vec<u8> {
+    use proto::flow_log::{AppProtoHead, AppProtoLogsBaseInfo, AppProtoLogsData};
+    let ns = u64::from(now_s) * 1_000_000_000;
+    let base = AppProtoLogsBaseInfo {
+        start_time: ns,
+        end_time: ns,
+        flow_id: u64::from(i),
+        head: Some(AppProtoHead {
+            proto: 20,
+            msg_type: 2,
+            rrt: 1000,
+        }),
+        ..Default::default()
+    };
+    AppProtoLogsData {
+        base: Some(base),
+        ..Default::default()
+    }
+    .encode_to_vec()
+}
+
 async fn feed(port: Port<Frames>, t: MessageType, make: impl Fn(u32) -> Vec<u8>) {
     for batch in 0..6 {
         let messages: Vec<Vec<u8>> = (0..40).map(|i| make(batch * 40 + i)).collect();
@@ -152,6 +173,9 @@ fn run(fault: Option<(&str, Call)>) -> (Vec<StageSnapshot>, Duration) {
             feed(routes.flow_log.unwrap(), MessageType::TaggedFlow, |i| flow(
                 i, now_s
             )),
+            feed(routes.request_log.unwrap(), MessageType::ProtocolLog, |i| {
+                request(i, now_s)
+            }),
             feed(routes.ext_metrics.unwrap(), MessageType::Dfstats, |_| {
                 statistic.clone()
             }),
@@ -168,17 +192,18 @@ fn find<'a>(all: &'a [StageSnapshot], name: &str) -> &'a StageSnapshot {
 #[test]
 fn a_panic_in_any_stage_is_met_there_and_counted() {
     let (calm, calm_took) = run(None);
-    for writer in ["flow_metrics.dbwriter", "flow_log.dbwriter"] {
+    // Flow logs and request logs have one writer.
+    for (writer, rows) in [("flow_metrics.dbwriter", 240), ("flow_log.dbwriter", 480)] {
         assert_eq!(
             find(&calm, writer).delivered,
-            240,
+            rows,
             "every row is stored by {writer}"
         );
     }
     assert!(calm.len() >= 9, "the whole line");
     for name in calm.iter().map(|s| &s.name) {
         for call in [Call::Handle, Call::Tick, Call::Drain] {
-            let has_ticks = ["dbwriter", "throttler"].iter().any(|t| name.ends_with(t));
+            let has_ticks = ["dbwriter", "throttler"].iter().any(|t| name.contains(t));
             if call == Call::Tick && !has_ticks {
                 continue;
             }
