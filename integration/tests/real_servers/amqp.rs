@@ -185,7 +185,7 @@ impl Client<'_> {
 fn start(lab: &Lab) -> Result<[Program; 2], String> {
     // Where the broker's node is registered; it would start one of its own that nobody ends.
     let epmd = Program::start("epmd", &mut lab.command("epmd")?)?;
-    let mut server = lab.command("rabbitmq-server")?;
+    let mut server = lab.command_with_children("rabbitmq-server")?;
     server
         .env("RABBITMQ_NODENAME", "flowstage@localhost")
         .env("RABBITMQ_NODE_PORT", PORT.to_string())

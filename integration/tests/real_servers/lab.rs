@@ -107,9 +107,19 @@ impl Lab {
 
     /// A packaged program, to be run as nobody in particular, which ends with the test at the latest.
     pub(crate) fn command(&self, name: &str) -> Result<Command, String> {
+        self.run_by(Command::new("setpriv"), name)
+    }
+
+    /// The same of a program that starts others and does not end them when it is killed: they end with it.
+    pub(crate) fn command_with_children(&self, name: &str) -> Result<Command, String> {
+        let mut c = Command::new("unshare");
+        c.args(["--pid", "--fork", "--kill-child=KILL", "setpriv"]);
+        self.run_by(c, name)
+    }
+
+    fn run_by(&self, mut c: Command, name: &str) -> Result<Command, String> {
         let path = packaged::find(name).ok_or_else(|| format!("no {name}"))?;
         let id = UNPRIVILEGED.to_string();
-        let mut c = Command::new("setpriv");
         c.args(["--reuid", &id, "--regid", &id, "--clear-groups"])
             .args(["--pdeathsig", "KILL", "--"])
             .arg(path)
