@@ -201,6 +201,16 @@ impl L7Message {
         }
     }
 
+    /// The server asked or spoke by itself, or the client answered: client and server change their roles.
+    #[must_use]
+    pub const fn is_reversed(&self) -> bool {
+        matches!(
+            (self.kind, self.from),
+            (MessageKind::Request | MessageKind::Session, Side::Server)
+                | (MessageKind::Response, Side::Client)
+        )
+    }
+
     /// Adds what the protocol has beyond the fields; an empty value is absent.
     pub fn attribute(&mut self, name: &'static str, value: impl Into<Text>) {
         let value = value.into();

@@ -1,7 +1,7 @@
 use crate::Encode;
 use crate::wire::{bytes, message, uint};
 use messages::frame::MessageType;
-use messages::{AppProtoLogsData, Ip, L7Message, MessageKind, Side, TraceContext};
+use messages::{AppProtoLogsData, Ip, L7Message, TraceContext};
 
 /// Bits of `flags`.
 const TLS: u64 = 1;
@@ -43,20 +43,11 @@ impl Encode for AppProtoLogsData {
         uint(
             b,
             18,
-            flag(m.is_tls, TLS) | flag(m.is_async, ASYNC) | flag(is_reversed(m), REVERSED),
+            flag(m.is_tls, TLS) | flag(m.is_async, ASYNC) | flag(m.is_reversed(), REVERSED),
         );
         uint(b, 19, self.captured_request_bytes.into());
         uint(b, 20, self.captured_response_bytes.into());
     }
-}
-
-/// The server asked, or the client answered.
-fn is_reversed(m: &L7Message) -> bool {
-    matches!(
-        (m.kind, m.from),
-        (MessageKind::Request | MessageKind::Session, Side::Server)
-            | (MessageKind::Response, Side::Client)
-    )
 }
 
 fn text(b: &mut Vec<u8>, field: u32, v: &str) {

@@ -3,13 +3,10 @@ use flow::{Applications, FlowView};
 use l7::{Engine, EngineCounters, Limits, Packet, Settings, Told, Transport};
 use messages::{
     AppFlow, AppMeter, L7Perf, L7Protocol, L7Stats, Mark, MessageKind, MetaAppProto, MetaPacket,
-    ResponseStatus, Side, TaggedFlow, Text, packet_flags, protocol, tcp_flags,
+    ResponseStatus, TaggedFlow, Text, packet_flags, protocol, tcp_flags,
 };
 use std::sync::Arc;
 
-/// Score of a server that was told by what is said there; certain is 255.
-const TOLD: u8 = 254;
-const CERTAIN: u8 = 255;
 const NANOS: u64 = 1_000_000_000;
 
 /// The application protocols of the flows of a FlowMap: payload in, messages and what they count for out.
@@ -88,7 +85,7 @@ impl L7Flows {
         }
         let state = slot.get_or_insert_with(|| Box::new(State::new(&flow, client)));
         if state.client != client {
-            state.flow = describe(&flow, client);
+            state.flow = Arc::new(flow.describe(client));
             state.client = client;
         }
         let time_s = u32::try_from(flow.time_ns() / NANOS).unwrap_or(u32::MAX);
@@ -104,17 +101,18 @@ impl L7Flows {
             {
                 state.perf.tls_rtt = us;
             }
-            self.stats.push(L7Stats {
-                flow: Arc::clone(&state.flow),
-                time_s,
-                protocol: m.protocol,
-                endpoint: m.endpoint.clone(),
-                is_reversed: matches!(
-                    (m.kind, m.from),
-                    (MessageKind::Request, Side::Server) | (MessageKind::Response, Side::Client)
-                ),
-                meter,
-            });
+            // A greeting counts for nothing.
+            if !meter.is_empty() {
+                self.stats.push(L7Stats {
+                    flow: Arc::clone(&state.flow),
+                    time_s,
+                    protocol: m.protocol,
+                    endpoint: m.endpoint.clone(),
+                    // What a server says by itself counts as said by the server.
+                    is_reversed: m.kind != MessageKind::Session && m.is_reversed(),
+                    meter,
+                });
+            }
             self.protos.push(MetaAppProto {
                 flow: Arc::clone(&state.flow),
                 rrt_us: told.rrt_us,
@@ -127,22 +125,13 @@ impl L7Flows {
 impl State {
     fn new(flow: &FlowView<'_>, client: usize) -> Self {
         Self {
-            flow: describe(flow, client),
+            flow: Arc::new(flow.describe(client)),
             client,
             perf: L7Perf::default(),
             answered: false,
             blamed: false,
         }
     }
-}
-
-/// A flow whose direction is told by what was said.
-fn describe(flow: &FlowView<'_>, client: usize) -> Arc<AppFlow> {
-    let mut f = flow.describe(client);
-    if f.direction_score != CERTAIN {
-        f.direction_score = TOLD;
-    }
-    Arc::new(f)
 }
 
 /// What one message counts for.

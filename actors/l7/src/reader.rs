@@ -9,7 +9,6 @@ pub(crate) struct Reader<'a> {
 
 macro_rules! numbers {
     ($($name:ident $read:ident $t:ty, $n:literal;)*) => {
-        #[allow(dead_code, reason = "one of a family")]
         impl Reader<'_> {
             $(pub(crate) fn $name(&mut self) -> Option<$t> {
                 self.array::<$n>().map(<$t>::$read)
@@ -30,10 +29,8 @@ numbers! {
     u32_le from_le_bytes u32, 4;
     u64_le from_le_bytes u64, 8;
     i32_le from_le_bytes i32, 4;
-    i64_le from_le_bytes i64, 8;
 }
 
-#[allow(dead_code, reason = "one of a family")]
 impl<'a> Reader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }

@@ -1,5 +1,4 @@
-//! mariadbd, asked in the MySQL protocol: text and prepared statements, errors, with and without EOF packets; and by
-//! Debian's own client.
+//! mariadbd, asked in the MySQL protocol: text and prepared statements, errors, with and without EOF packets.
 use crate::asked::{Asked, Findings};
 use crate::lab::{Lab, PORT, client, lab};
 use crate::wire::{Moment, Wire};

@@ -1,5 +1,5 @@
 //! postgres, asked in version 3 of its protocol (PostgreSQL documentation, "Frontend/Backend Protocol"): simple and
-//! extended queries, prepared statements, COPY; and by psql.
+//! extended queries, prepared statements, COPY.
 use crate::asked::{Asked, Findings};
 use crate::lab::{Lab, PORT, client, lab};
 use crate::wire::{Moment, Wire};

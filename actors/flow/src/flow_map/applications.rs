@@ -3,6 +3,7 @@ use messages::{AppFlow, MetaPacket, TaggedFlow};
 use super::cold::Cold;
 use super::node::{Node, bit};
 use super::observation::{HostKind, observation_point};
+use crate::direction;
 
 /// What takes the payload of packets along their flows: the application protocols.
 ///
@@ -92,7 +93,7 @@ impl FlowView<'_> {
         }
     }
 
-    /// What messages say of the flow, with `client` as its client.
+    /// What messages say of the flow, whose client is `client` by what was said.
     #[must_use]
     pub fn describe(&self, client: usize) -> AppFlow {
         let n = self.node;
@@ -108,7 +109,7 @@ impl FlowView<'_> {
             flow_id: self.cold.flow_id,
             observation_point: observation_point(self.host_kind, ends, key.mac, is_tunnelled),
             key,
-            direction_score: n.direction_score,
+            direction_score: n.direction_score.max(direction::TOLD),
             ..AppFlow::default()
         }
     }

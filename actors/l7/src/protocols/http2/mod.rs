@@ -33,7 +33,6 @@ pub(super) static PROTOCOL: Protocol = Protocol {
 /// Goes on after an HTTP/1 request was answered by 101 with `Upgrade: h2c` (RFC 7540, section 3.2): the client sends its
 /// preface now, and the server answers that request on stream 1. This answer has no `session`, as it is paired by order
 /// with a request of HTTP/1; the 101 is not to be told as its response.
-#[allow(dead_code, reason = "for HTTP/1's parser")]
 pub(crate) fn after_upgrade() -> Box<dyn Parser> {
     Box::new(Connection::upgraded())
 }
