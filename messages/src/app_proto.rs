@@ -21,8 +21,8 @@ pub struct AppFlow {
 pub struct MetaAppProto {
     /// Whose.
     pub flow: Arc<AppFlow>,
-    /// What was said; its `session` is what its answer or question shares with it.
-    pub message: L7Message,
+    /// What was said; its `session` is what its answer or question shares with it. In a box: it is passed on often.
+    pub message: Box<L7Message>,
     /// Of a response: first byte of its request to its own first byte, us.
     pub rrt_us: Option<u32>,
 }
@@ -34,7 +34,7 @@ pub struct AppProtoLogsData {
     /// Whose.
     pub flow: Arc<AppFlow>,
     /// Request fields of the request, response fields of the response.
-    pub message: L7Message,
+    pub message: Box<L7Message>,
     /// First byte of the first, ns since the epoch.
     pub start_ns: u64,
     /// First byte of the response, where there is one; else the last byte that mattered, ns since the epoch.
@@ -153,7 +153,7 @@ mod tests {
     fn meta(message: L7Message) -> MetaAppProto {
         MetaAppProto {
             flow: Arc::default(),
-            message,
+            message: Box::new(message),
             rrt_us: None,
         }
     }

@@ -106,7 +106,8 @@ impl FlowMeter {
         self.server_ooo = u64::from(p.ooo[1]);
     }
 
-    const fn take_app(&mut self, a: &AppMeter) {
+    /// Takes the requests of a meter that has only these.
+    pub const fn take_app(&mut self, a: &AppMeter) {
         self.l7_request = a.request;
         self.l7_response = a.response;
         self.rrt = a.rrt;

@@ -67,18 +67,18 @@ impl L7Perf {
     }
 }
 
-/// What one message counts for: FlowGenerator to the second QuadrupleGenerator.
+/// What messages of one flow and endpoint count for in a second: FlowGenerator to the second QuadrupleGenerator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct L7Stats {
     /// Whose.
     pub flow: Arc<AppFlow>,
-    /// The second it is of, s since the epoch.
+    /// The second they are of, s since the epoch.
     pub time_s: u32,
     /// What was spoken.
     pub protocol: L7Protocol,
     /// What was asked of.
     pub endpoint: Text,
-    /// The request was the server's: for this message client and server change places.
+    /// The requests were the server's: for these messages client and server change places.
     pub is_reversed: bool,
     /// What is counted.
     pub meter: AppMeter,

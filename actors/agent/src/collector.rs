@@ -118,7 +118,10 @@ impl Stage for Collector {
                 tag,
                 meter,
             };
-            match self.singles.entry(hash(&self.hash, &tag), &tag, make) {
+            match self
+                .singles
+                .entry(hasher_of(&self.hash, &tag).finish(), &tag, make)
+            {
                 Found::Old(d, _) => d.meter.merge(&meter),
                 Found::New(..) => {}
                 Found::Full => too_many += 1,
@@ -225,8 +228,8 @@ fn is_local(p: ObservationPoint) -> bool {
     p == ObservationPoint::LOCAL
 }
 
-/// The keyed hash of a single document's tag.
-fn hash(state: &RandomState, t: &DocumentTag) -> u64 {
+/// The keyed hash of a single document's tag, which more may be added to.
+pub(crate) fn hasher_of(state: &RandomState, t: &DocumentTag) -> ahash::AHasher {
     let mut h = state.build_hasher();
     let (a, b) = t.ip[0].halves();
     let small = u64::from(t.server_port) << 40
@@ -238,7 +241,7 @@ fn hash(state: &RandomState, t: &DocumentTag) -> u64 {
     h.write_u128(u128::from(a) << 64 | u128::from(b));
     h.write_u128(u128::from(t.mac[0].0) << 64 | u128::from(small));
     h.write_u64(t.code);
-    h.finish()
+    h
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::Batch;
+use crate::l7_tally::{L7Tally, Said};
 use flow::{Applications, FlowView};
 use l7::{Engine, EngineCounters, Limits, Packet, Settings, Told, Transport};
 use messages::{
@@ -29,6 +30,8 @@ struct State {
     client: usize,
     /// Since the last report.
     perf: L7Perf,
+    /// The same by endpoint, as far as it has not gone out.
+    tally: L7Tally,
     /// Something was answered, something was answered badly; since the beginning.
     answered: bool,
     blamed: bool,
@@ -85,6 +88,7 @@ impl L7Flows {
         }
         let state = slot.get_or_insert_with(|| Box::new(State::new(&flow, client)));
         if state.client != client {
+            state.tally.flush(&state.flow, &mut self.stats);
             state.flow = Arc::new(flow.describe(client));
             state.client = client;
         }
@@ -103,15 +107,15 @@ impl L7Flows {
             }
             // A greeting counts for nothing.
             if !meter.is_empty() {
-                self.stats.push(L7Stats {
-                    flow: Arc::clone(&state.flow),
+                let said = Said {
                     time_s,
                     protocol: m.protocol,
-                    endpoint: m.endpoint.clone(),
+                    endpoint: &m.endpoint,
                     // What a server says by itself counts as said by the server.
                     is_reversed: m.kind != MessageKind::Session && m.is_reversed(),
-                    meter,
-                });
+                    meter: &meter,
+                };
+                state.tally.add(&state.flow, said, &mut self.stats);
             }
             self.protos.push(MetaAppProto {
                 flow: Arc::clone(&state.flow),
@@ -128,6 +132,7 @@ impl State {
             flow: Arc::new(flow.describe(client)),
             client,
             perf: L7Perf::default(),
+            tally: L7Tally::default(),
             answered: false,
             blamed: false,
         }
@@ -228,14 +233,14 @@ impl Applications for L7Flows {
                 ..AppMeter::default()
             };
             state.perf.meter.merge(&meter);
-            self.stats.push(L7Stats {
-                flow: Arc::clone(&state.flow),
+            let said = Said {
                 time_s: u32::try_from(flow.time_ns() / NANOS).unwrap_or(u32::MAX),
                 protocol: ended.protocol,
-                endpoint: Text::default(),
+                endpoint: &Text::default(),
                 is_reversed: false,
-                meter,
-            });
+                meter: &meter,
+            };
+            state.tally.add(&state.flow, said, &mut self.stats);
         }
         state.perf.failed = ended.failures;
     }
@@ -244,6 +249,8 @@ impl Applications for L7Flows {
         let Some(Some(state)) = self.flows.get_mut(number as usize) else {
             return false;
         };
+        // Before the time of this report has passed: nobody waits for it any more then.
+        state.tally.flush(&state.flow, &mut self.stats);
         report.l7 = Some(state.perf);
         state.perf = L7Perf {
             protocol: state.perf.protocol,

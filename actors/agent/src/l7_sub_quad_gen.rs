@@ -1,9 +1,7 @@
-use crate::batch::Chunks;
-use crate::stash::CHUNK;
+use crate::quadruple_stash::QuadrupleHasher;
+use crate::stash::{Found, Keyed, Stash};
 use crate::watermark::{Moved, Watermark};
-use crate::{AccumulatedAppBatch, Batch, L7StatsBatch};
-use ahash::RandomState;
-use hashbrown::{Equivalent, HashMap};
+use crate::{AccumulatedAppBatch, L7StatsBatch, Pool};
 use messages::{AccumulatedApp, AppKey, Interval, L7Protocol, L7Stats, QuadrupleKey};
 use stage::{Cx, DropReason, Held, Outlet, Stage, StageError};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,24 +18,31 @@ pub struct L7SubQuadGenConfig {
     pub max_groups: usize,
 }
 
-/// An [`AppKey`] that is only looked for: it need not have a text of its own. Its fields are in the same order, so that
-/// both have the same hash.
-#[derive(Hash)]
+/// An [`AppKey`] that is only looked for: it need not have a text of its own.
 struct Wanted<'a> {
     quadruple: QuadrupleKey,
     protocol: L7Protocol,
     endpoint: &'a str,
 }
 
-impl Equivalent<AppKey> for Wanted<'_> {
-    fn equivalent(&self, key: &AppKey) -> bool {
-        self.quadruple == key.quadruple
-            && self.protocol == key.protocol
-            && self.endpoint == key.endpoint
+impl PartialEq<Wanted<'_>> for AppKey {
+    fn eq(&self, wanted: &Wanted<'_>) -> bool {
+        self.protocol == wanted.protocol
+            && self.endpoint == wanted.endpoint
+            && self.quadruple == wanted.quadruple
     }
 }
 
-type Window = HashMap<AppKey, AccumulatedApp, RandomState>;
+impl Keyed for AccumulatedApp {
+    type Key = AppKey;
+
+    fn key(&self) -> &AppKey {
+        &self.key
+    }
+}
+
+/// The groups of a window, in the order in which they came.
+type Window = Stash<AccumulatedApp>;
 
 /// Adds up what messages count for into one counter set a group (quadruple, protocol, endpoint) and window of a second
 /// or a minute; windows close by the watermark that comes with the messages.
@@ -45,12 +50,15 @@ pub struct L7SubQuadGen {
     config: L7SubQuadGenConfig,
     /// By their start, s since the epoch.
     windows: BTreeMap<u64, Window>,
-    /// Batches of windows that are over.
-    leaving: VecDeque<AccumulatedAppBatch>,
+    /// Windows that are over and not sent yet, with their starts.
+    leaving: VecDeque<(u64, Window)>,
+    /// A window that was sent, for the memory of its index.
+    spare: Option<Window>,
     /// Windows before this are closed, s since the epoch.
     open_from_s: u64,
     watermark: Watermark,
-    hash: RandomState,
+    hasher: QuadrupleHasher,
+    pool: Pool<AccumulatedApp>,
 }
 
 impl L7SubQuadGen {
@@ -61,9 +69,11 @@ impl L7SubQuadGen {
             config,
             windows: BTreeMap::new(),
             leaving: VecDeque::new(),
+            spare: None,
             open_from_s: 0,
             watermark: Watermark::default(),
-            hash: RandomState::new(),
+            hasher: QuadrupleHasher::new(),
+            pool: Pool::default(),
         }
     }
 
@@ -78,38 +88,26 @@ impl L7SubQuadGen {
             lost.late += 1;
             return;
         }
-        let window = self
-            .windows
-            .entry(start)
-            .or_insert_with(|| HashMap::with_hasher(self.hash.clone()));
+        let window = self.windows.entry(start).or_insert_with(|| {
+            self.spare
+                .take()
+                .unwrap_or_else(|| Stash::new(self.config.max_groups, self.pool.clone()))
+        });
         let wanted = Wanted {
             quadruple: quadruple(s),
             protocol: s.protocol,
             endpoint: &s.endpoint,
         };
-        if let Some(a) = window.get_mut(&wanted) {
-            a.meter.merge(&s.meter);
-            a.direction_score = a.direction_score.max(s.flow.direction_score);
-        } else if window.len() < self.config.max_groups {
-            let mut mac = s.flow.key.mac;
-            if s.is_reversed {
-                mac.swap(0, 1);
+        let hash = self
+            .hasher
+            .hash_of_app(&wanted.quadruple, s.protocol, &s.endpoint);
+        match window.entry(hash, &wanted, || first_of(wanted.quadruple, s)) {
+            Found::Old(a, _) => {
+                a.meter.merge(&s.meter);
+                a.direction_score = a.direction_score.max(s.flow.direction_score);
             }
-            let key = AppKey {
-                quadruple: wanted.quadruple,
-                protocol: s.protocol,
-                endpoint: s.endpoint.clone(),
-            };
-            let new = AccumulatedApp {
-                key: key.clone(),
-                mac,
-                signal_source: s.flow.signal_source,
-                direction_score: s.flow.direction_score,
-                meter: s.meter,
-            };
-            window.insert(key, new);
-        } else {
-            lost.too_many += 1;
+            Found::New(..) => {}
+            Found::Full => lost.too_many += 1,
         }
     }
 
@@ -120,48 +118,40 @@ impl L7SubQuadGen {
         while let Some(first) = self.windows.first_entry()
             && (*first.key() < self.open_from_s)
         {
-            let (start, window) = first.remove_entry();
-            self.leave(start, window);
+            self.leaving.push_back(first.remove_entry());
         }
         while self.windows.len() > MOST_WINDOWS
             && let Some((start, window)) = self.windows.pop_first()
         {
             self.open_from_s = start + length;
-            self.leave(start, window);
+            self.leaving.push_back((start, window));
         }
     }
 
     fn close_all(&mut self) {
-        while let Some((start, window)) = self.windows.pop_first() {
-            self.leave(start, window);
-        }
+        self.leaving.extend(std::mem::take(&mut self.windows));
         self.open_from_s = 0;
     }
 
-    fn leave(&mut self, start: u64, window: Window) {
-        let mut chunks = Chunks::new(CHUNK);
-        let mut all: Vec<AccumulatedApp> = window.into_values().collect();
-        // The same requests give the same rows in the same order.
-        all.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-        let mut send = |flows: Batch<AccumulatedApp>, complete| {
-            self.leaving.push_back(AccumulatedAppBatch {
-                time_s: u32::try_from(start).unwrap_or(u32::MAX),
+    /// Sends a batch of the window that closed first.
+    fn send(&mut self, out: &mut Outlet<AccumulatedAppBatch>) {
+        let Some((start, window)) = self.leaving.front_mut() else {
+            return;
+        };
+        let chunk = window.take_chunk();
+        let complete = window.len() == 0;
+        if let Some(flows) = chunk {
+            out.emit(AccumulatedAppBatch {
+                time_s: u32::try_from(*start).unwrap_or(u32::MAX),
                 interval: self.config.interval,
                 flows,
                 complete,
             });
-        };
-        for a in all {
-            if let Some(full) = chunks.push(a) {
-                send(full, false);
-            }
         }
-        send(chunks.take(), true);
-    }
-
-    fn send(&mut self, out: &mut Outlet<AccumulatedAppBatch>) {
-        if let Some(b) = self.leaving.pop_front() {
-            out.emit(b);
+        if complete {
+            // Says that nothing is left, too: the window is ready for another time.
+            window.take_chunk();
+            self.spare = self.leaving.pop_front().map(|(_, window)| window);
         }
     }
 }
@@ -173,14 +163,23 @@ struct Lost {
     too_many: u64,
 }
 
-fn order(a: &AccumulatedApp) -> impl Ord + use<'_> {
-    let q = &a.key.quadruple;
-    (
-        q.ip,
-        (q.server_port, q.protocol, q.tap_port),
-        (q.observation_point.0, a.key.protocol),
-        a.key.endpoint.as_ref(),
-    )
+/// A group with its first messages.
+fn first_of(quadruple: QuadrupleKey, s: &L7Stats) -> AccumulatedApp {
+    let mut mac = s.flow.key.mac;
+    if s.is_reversed {
+        mac.swap(0, 1);
+    }
+    AccumulatedApp {
+        key: AppKey {
+            quadruple,
+            protocol: s.protocol,
+            endpoint: s.endpoint.clone(),
+        },
+        mac,
+        signal_source: s.flow.signal_source,
+        direction_score: s.flow.direction_score,
+        meter: s.meter,
+    }
 }
 
 /// Where the server asked, client and server change places for that message.
@@ -257,9 +256,9 @@ impl Stage for L7SubQuadGen {
     }
 
     fn held(&self, held: &mut Held) {
-        let open: usize = self.windows.values().map(HashMap::len).sum();
-        let leaving: usize = self.leaving.iter().map(|b| b.flows.len()).sum();
-        held.add("AccumulatedApp", (open + leaving) as u64);
+        let leaving = self.leaving.iter().map(|(_, w)| w);
+        let groups: usize = self.windows.values().chain(leaving).map(Stash::len).sum();
+        held.add("AccumulatedApp", groups as u64);
     }
 }
 

@@ -21,6 +21,7 @@ mod host_ends;
 mod l7_collector;
 mod l7_flows;
 mod l7_sub_quad_gen;
+mod l7_tally;
 #[cfg(test)]
 mod line;
 mod optional_outlet;

@@ -1,7 +1,7 @@
 use crate::stash::Keyed;
 use messages::{
-    AccumulatedFlow, CloseType, FlowMeter, L4Perf, Latency, Mac, QuadrupleKey, SignalSource,
-    TaggedFlow, protocol,
+    AccumulatedFlow, AppMeter, CloseType, FlowMeter, L4Perf, Latency, Mac, QuadrupleKey,
+    SignalSource, TaggedFlow, protocol,
 };
 
 /// The counters of one quadruple in a window, in a third of the memory of a [`FlowMeter`]: hundreds of thousands of
@@ -21,13 +21,54 @@ pub(crate) struct Quadruple {
     /// rtt, rtt_client, rtt_server, srt, art, cit.
     latencies: [ShortLatency; 6],
     connections: Connections,
-    /// The place of the rest among the whole meters; `NONE` where there is none.
+    /// The place of its [`Rest`]; `NONE` where there is none.
     rest: u32,
     mac: [[u8; 6]; 2],
     /// Flows that ended so, by [`CLOSES`].
     closes: [u8; CLOSES.len()],
     direction_score: u8,
     signal_source: SignalSource,
+}
+
+/// What only some quadruples of a window have.
+#[derive(Default)]
+pub(crate) struct Rests {
+    rests: Vec<Rest>,
+    /// What is rare, or does not fit 32 bits.
+    meters: Vec<FlowMeter>,
+}
+
+/// What a quadruple has besides: its requests, and the place of its whole meter.
+struct Rest {
+    app: AppMeter,
+    meter: u32,
+}
+
+impl Rests {
+    /// The rest of a quadruple, which keeps its place in `at`.
+    fn rest(&mut self, at: &mut u32) -> Option<&mut Rest> {
+        if *at == NONE {
+            *at = u32::try_from(self.rests.len()).unwrap_or(NONE);
+            self.rests.push(Rest {
+                app: AppMeter::default(),
+                meter: NONE,
+            });
+        }
+        self.rests.get_mut(*at as usize)
+    }
+
+    /// The whole meter of a quadruple, likewise.
+    fn meter(&mut self, at: &mut u32) -> Option<&mut FlowMeter> {
+        let next = u32::try_from(self.meters.len()).unwrap_or(NONE);
+        let rest = self.rest(at)?;
+        if rest.meter == NONE {
+            rest.meter = next;
+            self.meters.push(FlowMeter::default());
+            return self.meters.last_mut();
+        }
+        let meter = rest.meter as usize;
+        self.meters.get_mut(meter)
+    }
 }
 
 const NONE: u32 = u32::MAX;
@@ -145,13 +186,18 @@ impl Quadruple {
             ^ u64::from(self.direction_score)
     }
 
-    /// Takes in one report of a flow; `rests` are the whole meters of the window.
+    /// Takes in one report of a flow; `rests` are those of the window.
     #[inline]
-    pub(crate) fn add(&mut self, f: &TaggedFlow, rests: &mut Vec<FlowMeter>) {
+    pub(crate) fn add(&mut self, f: &TaggedFlow, rests: &mut Rests) {
         self.connections.add(Connections::of(f));
         self.direction_score = self.direction_score.max(f.direction_score);
         if !self.add_short(f) {
             self.add_long(f, rests);
+        } else if let Some(l7) = &f.l7
+            && !l7.meter.is_empty()
+            && let Some(rest) = rests.rest(&mut self.rest)
+        {
+            rest.app.merge(&l7.meter);
         }
     }
 
@@ -161,7 +207,7 @@ impl Quadruple {
         let [c, s] = &f.peers;
         let none = L4Perf::default();
         let p = f.perf.as_ref().unwrap_or(&none);
-        if has_counts(p) || f.l7.is_some_and(|l| !l.meter.is_empty()) {
+        if has_counts(p) {
             return false;
         }
         let mut fits = Fits(0);
@@ -223,18 +269,14 @@ impl Quadruple {
     }
 
     #[cold]
-    fn add_long(&mut self, f: &TaggedFlow, rests: &mut Vec<FlowMeter>) {
-        if self.rest == NONE {
-            self.rest = u32::try_from(rests.len()).unwrap_or(NONE);
-            rests.push(FlowMeter::default());
-        }
-        if let Some(rest) = rests.get_mut(self.rest as usize) {
-            rest.merge(&FlowMeter::of(f));
+    fn add_long(&mut self, f: &TaggedFlow, rests: &mut Rests) {
+        if let Some(meter) = rests.meter(&mut self.rest) {
+            meter.merge(&FlowMeter::of(f));
         }
     }
 
     /// As it leaves; `flow_load` is left to whoever counts connections.
-    pub(crate) fn accumulated(&self, rests: &[FlowMeter]) -> AccumulatedFlow {
+    pub(crate) fn accumulated(&self, rests: &Rests) -> AccumulatedFlow {
         AccumulatedFlow {
             key: self.key,
             mac: self.mac.map(Mac::from_bytes),
@@ -243,7 +285,7 @@ impl Quadruple {
         }
     }
 
-    fn meter(&self, rests: &[FlowMeter]) -> FlowMeter {
+    fn meter(&self, rests: &Rests) -> FlowMeter {
         let [rtt, rtt_client, rtt_server, srt, art, cit] = self.latencies.map(|l| Latency {
             sum: l.sum.into(),
             max: l.max,
@@ -276,8 +318,11 @@ impl Quadruple {
                 m.count_close(close, n.into());
             }
         }
-        if let Some(rest) = rests.get(self.rest as usize) {
-            m.merge(rest);
+        if let Some(rest) = rests.rests.get(self.rest as usize) {
+            m.take_app(&rest.app);
+            if let Some(meter) = rests.meters.get(rest.meter as usize) {
+                m.merge(meter);
+            }
         }
         m
     }
@@ -322,7 +367,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_counts_as_a_whole_meter_does(flows in proptest::collection::vec((any_flow(), 0u32..3), 1..40)) {
-            let mut rests = vec![];
+            let mut rests = Rests::default();
             let mut q = Quadruple::new(&key_of(&flows[0].0), &flows[0].0);
             let mut whole = FlowMeter::default();
             for (mut f, large) in flows {
@@ -346,14 +391,14 @@ mod tests {
             ..TaggedFlow::default()
         };
         f.key.protocol = protocol::TCP;
-        let mut rests = vec![];
+        let mut rests = Rests::default();
         let mut q = Quadruple::new(&key_of(&f), &f);
         for _ in 0..1000 {
             q.add(&f, &mut rests);
         }
         let m = q.accumulated(&rests).meter;
         assert_eq!((m.server_reset, m.closed_flow), (1000, 1000));
-        assert_eq!(rests.len(), 1);
+        assert_eq!(rests.meters.len(), 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use crate::Pool;
-use crate::quadruple::{Connections, Quadruple};
+use crate::quadruple::{Connections, Quadruple, Rests};
 use crate::stash::{Found, Stash};
 use ahash::RandomState;
-use messages::{AccumulatedFlow, FlowMeter, QuadrupleKey, TaggedFlow};
+use messages::{AccumulatedFlow, L7Protocol, QuadrupleKey, TaggedFlow};
 use std::hash::{BuildHasher, Hasher};
 
 /// The group of a flow: both ends without the client's port.
@@ -30,6 +30,25 @@ impl QuadrupleHasher {
 
     #[inline]
     pub(crate) fn hash(&self, k: &QuadrupleKey) -> u64 {
+        self.begun(k).finish()
+    }
+
+    /// The hash of what was asked of a quadruple.
+    #[inline]
+    pub(crate) fn hash_of_app(
+        &self,
+        k: &QuadrupleKey,
+        protocol: L7Protocol,
+        endpoint: &str,
+    ) -> u64 {
+        let mut h = self.begun(k);
+        h.write_u64(u64::from(protocol as u8));
+        h.write(endpoint.as_bytes());
+        h.finish()
+    }
+
+    #[inline]
+    fn begun(&self, k: &QuadrupleKey) -> ahash::AHasher {
         let mut h = self.0.build_hasher();
         let [(a, b), (c, d)] = [k.ip[0].halves(), k.ip[1].halves()];
         let small = u64::from(k.server_port) << 32
@@ -40,14 +59,14 @@ impl QuadrupleHasher {
         h.write_u128(u128::from(a) << 64 | u128::from(b));
         h.write_u128(u128::from(c) << 64 | u128::from(d));
         h.write_u128(u128::from(k.tap_port) << 64 | u128::from(small));
-        h.finish()
+        h
     }
 }
 
 /// The quadruples of one window with what was counted of them.
 pub(crate) struct QuadrupleStash {
     quadruples: Stash<Quadruple>,
-    rests: Vec<FlowMeter>,
+    rests: Rests,
 }
 
 impl QuadrupleStash {
@@ -55,7 +74,7 @@ impl QuadrupleStash {
     pub(crate) fn new(most: usize, pool: Pool<Quadruple>) -> Self {
         Self {
             quadruples: Stash::new(most, pool),
-            rests: Vec::new(),
+            rests: Rests::default(),
         }
     }
 
@@ -98,7 +117,7 @@ impl QuadrupleStash {
     /// Ready for another window, once all is taken out.
     pub(crate) fn reset(&mut self) {
         while self.quadruples.take_chunk().is_some() {}
-        self.rests = Vec::new();
+        self.rests = Rests::default();
     }
 }
 

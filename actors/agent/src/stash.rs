@@ -61,12 +61,15 @@ impl<T: Keyed> Stash<T> {
 
     /// The entry of `key`, made by `make` if there is none yet.
     #[inline]
-    pub(crate) fn entry(
+    pub(crate) fn entry<K: ?Sized>(
         &mut self,
         hash: u64,
-        key: &T::Key,
+        key: &K,
         make: impl FnOnce() -> T,
-    ) -> Found<'_, T> {
+    ) -> Found<'_, T>
+    where
+        T::Key: PartialEq<K>,
+    {
         let tag = (hash >> 32) as u32;
         let is_it =
             |s: &Slot| s.tag == tag && get(&self.chunks, s.at).is_some_and(|e| e.key() == key);

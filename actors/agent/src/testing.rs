@@ -79,7 +79,7 @@ pub(crate) fn said(n: u64, kind: MessageKind, session: u64, ms: u64) -> MetaAppP
     };
     MetaAppProto {
         flow: app_flow(n),
-        message: L7Message {
+        message: Box::new(L7Message {
             kind,
             from: if is_response {
                 Side::Server
@@ -95,7 +95,7 @@ pub(crate) fn said(n: u64, kind: MessageKind, session: u64, ms: u64) -> MetaAppP
                 ResponseStatus::Unknown
             },
             ..L7Message::request(L7Protocol::Http1)
-        },
+        }),
         rrt_us: None,
     }
 }

@@ -44,7 +44,7 @@ pub struct Throttler<T> {
     pool: crate::Pool<T>,
 }
 
-impl<T: Clone + Send + 'static> Throttler<T> {
+impl<T: Send + 'static> Throttler<T> {
     /// One that holds nothing.
     #[must_use]
     pub fn new(config: ThrottlerConfig) -> Self {
@@ -78,12 +78,12 @@ impl<T: Clone + Send + 'static> Throttler<T> {
     }
 
     /// Takes in logs of one bucket; returns how many the sample leaves out.
-    fn sample(&mut self, logs: &[T], capacity: usize) -> u64 {
+    fn sample(&mut self, mut logs: Batch<T>, capacity: usize) -> u64 {
         let mut left_out = 0;
-        for f in logs {
+        for f in logs.drain(..) {
             self.seen += 1;
             if self.held < capacity {
-                self.push(f.clone());
+                self.push(f);
                 continue;
             }
             left_out += 1;
@@ -93,7 +93,7 @@ impl<T: Clone + Send + 'static> Throttler<T> {
                 .get_mut(at / CHUNK)
                 .and_then(|b| b.get_mut(at % CHUNK))
             {
-                slot.clone_from(f);
+                *slot = f;
             }
         }
         left_out
@@ -112,7 +112,7 @@ impl<T: Clone + Send + 'static> Throttler<T> {
     }
 }
 
-impl<T: Clone + Send + 'static> Stage for Throttler<T> {
+impl<T: Send + 'static> Stage for Throttler<T> {
     type In = LogBatch<T>;
     type Out = Outlet<Batch<T>>;
 
@@ -133,7 +133,7 @@ impl<T: Clone + Send + 'static> Stage for Throttler<T> {
         if moved != Moved::No && self.watermark.seconds() / BUCKET_S != before {
             self.close();
         }
-        let left_out = self.sample(&msg.logs, capacity);
+        let left_out = self.sample(msg.logs, capacity);
         if left_out > 0 {
             cx.discard(DropReason::Sampled, left_out);
         }

@@ -10,7 +10,7 @@ const LATEST_OTHER_NS: u64 = 150_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// The message; its `session` is set.
-    pub message: L7Message,
+    pub message: Box<L7Message>,
     /// Of a response: first byte of its request to its own first byte, us.
     pub rrt_us: Option<u32>,
     /// Of a response: it came too late to count as an answer.
@@ -116,7 +116,7 @@ impl Talk {
                 .filter(|_| !is_late)
                 .map(|ns| u32::try_from(ns / 1000).unwrap_or(u32::MAX));
             sink(Told {
-                message,
+                message: Box::new(message),
                 rrt_us,
                 is_late,
             });

@@ -66,7 +66,7 @@ fn message([what, which, long]: [u8; 3], now: u64) -> MetaAppProto {
             signal_source: SignalSource::default(),
             direction_score: 0,
         }),
-        message: L7Message {
+        message: Box::new(L7Message {
             protocol: if what & 8 == 0 {
                 L7Protocol::Http1
             } else {
@@ -84,7 +84,7 @@ fn message([what, which, long]: [u8; 3], now: u64) -> MetaAppProto {
             captured_bytes: 1,
             request_resource: "x".repeat(usize::from(long) * 16).into(),
             ..L7Message::default()
-        },
+        }),
         rrt_us: None,
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stash::CHUNK;
 use crate::testing::{T0, stats};
 use messages::{Ip, L7Protocol, Mac, ObservationPoint};
 use stage::Inbox;
@@ -99,7 +100,7 @@ fn requests_of_one_group_add_up_in_their_window() {
             (client(0), "/b", 1, 100, 254),
             (client(1), "/a", 1, 100, 254)
         ],
-        "in an order that does not change"
+        "in the order in which they came"
     );
     assert_eq!(b.give(at(2), vec![])[0].flows.len(), 1);
 }
@@ -145,7 +146,7 @@ fn where_the_server_asked_the_ends_change_places() {
     reversed.is_reversed = true;
     let flow = Arc::make_mut(&mut reversed.flow);
     flow.key.mac = [Mac(1), Mac(2)];
-    b.give(at(0), vec![reversed, stats(0, T0, "/a")]);
+    b.give(at(0), vec![stats(0, T0, "/a"), reversed]);
     let out = b.give(at(1), vec![]);
     let flows = &out[0].flows;
     assert_eq!(flows.len(), 2);
@@ -165,7 +166,7 @@ fn protocols_are_told_apart() {
     b.give(at(0), vec![other, stats(0, T0, "/a")]);
     let out = b.give(at(1), vec![]);
     let protocols: Vec<_> = out[0].flows.iter().map(|a| a.key.protocol).collect();
-    assert_eq!(protocols, [L7Protocol::Http1, L7Protocol::Grpc]);
+    assert_eq!(protocols, [L7Protocol::Grpc, L7Protocol::Http1]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn meta(flow_id: u64, session: u64, s: u64, kind: MessageKind) -> MetaAppProto {
     };
     MetaAppProto {
         flow: Arc::new(flow),
-        message,
+        message: Box::new(message),
         rrt_us: None,
     }
 }

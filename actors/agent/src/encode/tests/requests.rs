@@ -110,7 +110,7 @@ fn full() -> AppProtoLogsData {
     trace.referer = "r".into();
     AppProtoLogsData {
         flow: app_flow(4),
-        message,
+        message: Box::new(message),
         start_ns: 11,
         end_ns: 22,
         rrt_us: 33,
