@@ -213,6 +213,19 @@ impl Applications for L7Flows {
         client
     }
 
+    #[inline]
+    fn touch(&self, number: u32, step: u32) -> u64 {
+        let Some(engine) = &self.engine else { return 0 };
+        let state = self.flows.get(number as usize);
+        match step {
+            0 => engine.touch_place(number) ^ u64::from(state.is_some_and(Option::is_some)),
+            1 => state
+                .and_then(Option::as_ref)
+                .map_or(0, |s| s.perf.meter.rrt.sum ^ s.tally.touch()),
+            _ => engine.touch(number),
+        }
+    }
+
     fn ending(&mut self, flow: FlowView<'_>) {
         let Some(engine) = &mut self.engine else {
             return;

@@ -60,6 +60,12 @@ impl Pairing {
         before - self.open.len()
     }
 
+    /// Reads a little of the request that will be answered next.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.next ^ self.open.front().map_or(0, |o| o.session)
+    }
+
     fn number(&mut self) -> u64 {
         self.next += 1;
         OURS | self.next

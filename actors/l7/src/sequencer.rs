@@ -116,6 +116,12 @@ impl Sequencer {
         }
     }
 
+    /// Reads a little of it.
+    #[inline]
+    pub(crate) const fn touch(&self) -> u64 {
+        self.since_ns
+    }
+
     /// Segments wait.
     pub(crate) const fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
@@ -173,6 +179,9 @@ impl Sequencer {
 
     /// Passes on what waited for what has come.
     fn go_on(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let Some(mut next) = self.next else { return };
         let mut done = 0;
         let waiting = std::mem::take(&mut self.waiting);

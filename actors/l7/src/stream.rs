@@ -135,6 +135,12 @@ impl Stream {
         self.kept.capacity() + self.marks.capacity() * size_of::<(usize, Mark)>()
     }
 
+    /// Reads a little of every cache line.
+    #[inline]
+    pub(crate) const fn touch(&self) -> u64 {
+        self.kept.len() as u64 ^ self.skip ^ self.unparsed
+    }
+
     fn read_kept(&mut self, from: Side, cut: bool, w: &mut Work<'_>) {
         let mut kept = std::mem::take(&mut self.kept);
         let mut marks = std::mem::take(&mut self.marks);

@@ -130,6 +130,12 @@ impl Talk {
         }
     }
 
+    /// Reads a little of every cache line.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.messages ^ self.latest_ns ^ self.conversation.touch() ^ self.pairing.touch()
+    }
+
     /// Requests without an answer so far.
     pub(crate) fn open(&self) -> usize {
         self.pairing.open()

@@ -97,7 +97,7 @@ impl Work<'_> {
         let heads = std::mem::take(&mut search.heads);
         let transport = search.transport;
         let conversation = Conversation::new(protocol, transport);
-        let mut talk = Box::new(Talk::new(conversation, client, transport == Transport::Tcp));
+        let mut talk = Talk::new(conversation, client, transport == Transport::Tcp);
         for (end, h) in heads.iter().enumerate() {
             if h.joined && h.bytes.is_empty() {
                 talk.join(end);
