@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use settings::{ByteSize, Span};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// Configuration of `flowstage-server`.
@@ -152,9 +153,9 @@ pub enum RetentionRule {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowLog {
-    /// Flows a second; of more a uniform sample is stored and the rest counted as `sampled`. 0 = all.
+    /// Flows a second, 100 to 1000000; of more a uniform sample is stored and the rest counted as `sampled`. 0 = all.
     pub throttle: u32,
-    /// Requests a second, in the same way. 0 = all.
+    /// Requests a second, 100 to 1000000, in the same way. 0 = all.
     pub l7_throttle: u32,
 }
 
@@ -164,6 +165,31 @@ impl Default for FlowLog {
             throttle: 50_000,
             l7_throttle: 50_000,
         }
+    }
+}
+
+/// What a throttle may be: of fewer rows a second hardly any would be kept, and more are not told apart from all.
+const THROTTLES: RangeInclusive<u32> = 100..=1_000_000;
+
+impl FlowLog {
+    /// Says what is out of range, by its key.
+    ///
+    /// # Errors
+    /// A throttle is.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (key, throttle) in [
+            ("throttle", self.throttle),
+            ("l7_throttle", self.l7_throttle),
+        ] {
+            if throttle != 0 && !THROTTLES.contains(&throttle) {
+                return Err(format!(
+                    "flow_log.{key}: {throttle} is out of range; set {} to {} rows a second, or 0 for all of them",
+                    THROTTLES.start(),
+                    THROTTLES.end()
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +205,36 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             level: "info".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use service::Config;
+
+    #[test]
+    fn a_throttle_out_of_range_is_refused_by_its_key() {
+        let set = |throttle, l7_throttle| ServerConfig {
+            flow_log: FlowLog {
+                throttle,
+                l7_throttle,
+            },
+            ..ServerConfig::default()
+        };
+        assert_eq!(ServerConfig::default().check(), Ok(()));
+        for good in [0, 100, 1_000_000] {
+            assert_eq!(set(good, good).check(), Ok(()), "{good}");
+        }
+        for bad in [1, 5, 99, 1_000_001, u32::MAX] {
+            let says = |key| {
+                format!(
+                    "flow_log.{key}: {bad} is out of range; set 100 to 1000000 rows a second, or 0 for all of them"
+                )
+            };
+            assert_eq!(set(bad, 0).check(), Err(says("throttle")));
+            assert_eq!(set(0, bad).check(), Err(says("l7_throttle")));
         }
     }
 }

@@ -58,6 +58,7 @@ impl Config for ServerConfig {
     const PREFIX: &'static str = "FLOWSTAGE_SERVER";
 
     fn check(&self) -> Result<(), String> {
+        self.flow_log.check()?;
         store_config(&self.store)?;
         if !self.store.url.is_empty() {
             return client(self).map(|_| ());

@@ -11,6 +11,9 @@ const ONE_SIDED_BYTES: usize = 512;
 /// Segments of a head after which protocols are asked only when it has grown by an eighth: else tiny segments would cost
 /// the square of its length.
 const PATIENCE: usize = 32;
+/// Once a head was full, segments of less than this have protocols asked only when it has grown by half, from the first:
+/// no protocol that is known trickles in like that for so long.
+const TINY: usize = 64;
 /// Segments that no protocol can begin with before a conversation is given up.
 const MOST_TRIES: u32 = 48;
 
@@ -26,6 +29,8 @@ pub(crate) struct Head {
     pub(crate) joined: bool,
     /// Something was seen of this side, kept or not.
     spoke: bool,
+    /// There was no room for more, once.
+    was_full: bool,
     /// The best that was said of these bytes.
     maybe: Option<(&'static Protocol, Side)>,
 }
@@ -90,12 +95,16 @@ impl Search {
             let is_full = h.bytes.len() + data.len() > MOST_HEAD || h.marks.len() >= MOST_SEGMENTS;
             if is_full && !h.bytes.is_empty() {
                 h.drop_bytes();
+                h.was_full = true;
                 self.tries += 1;
             }
             h.spoke = true;
             h.marks.push((h.bytes.len(), mark));
             h.bytes.extend_from_slice(data);
-            if h.marks.len() > PATIENCE && h.bytes.len() < h.asked + h.asked / 8 {
+            let is_tiny = h.was_full && data.len() < TINY;
+            let growth = h.asked / if is_tiny { 2 } else { 8 };
+            let is_spared = is_tiny || h.marks.len() > PATIENCE;
+            if is_spared && h.bytes.len() < h.asked + growth {
                 return Found::Nothing;
             }
             h.asked = h.bytes.len();
@@ -365,5 +374,25 @@ mod tests {
             }
         }
         assert!((PATIENCE..PATIENCE + 60).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn after_a_full_head_a_byte_at_a_time_is_hardly_worth_asking() {
+        let mut search = search(true);
+        let mut asked = [0; 2];
+        // A command that does not end; then once more.
+        let mut trickle = |asked: &mut usize, n: usize| {
+            for byte in b"get ".iter().cycle().take(n) {
+                assert_eq!(take(&mut search, 0, &[*byte]), None);
+                *asked += usize::from(search.heads[0].asked == search.heads[0].bytes.len());
+            }
+        };
+        trickle(&mut asked[0], MOST_SEGMENTS);
+        trickle(&mut asked[1], 1000);
+        assert!(asked[0] > PATIENCE, "{asked:?}");
+        assert!((10..25).contains(&asked[1]), "{asked:?}");
+        take(&mut search, 0, &b"get ".repeat(365));
+        let h = &search.heads[0];
+        assert_eq!(h.asked, h.bytes.len(), "more at once is looked at");
     }
 }

@@ -312,13 +312,13 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     let bytes = method(1, (50, 40), &[TICKET, &short("three"), &[0]]);
     c.ask(&bytes, (50, 41), "Queue.Delete", "three")?;
 
-    // A queue that is not there: the broker does not answer but closes the channel.
+    // A queue that is not there: the broker closes the channel, which is the answer.
     let bytes = method(1, (50, 10), &[TICKET, &short("nowhere"), &[1], TABLE]);
     c.w.send(&bytes)?;
     let (kind, rest) = read_method(&mut c.w)?;
     assert_eq!((kind, &rest[..2]), ((20, 40), &404_u16.to_be_bytes()[..]));
-    c.all
-        .push(Asked::ok(c.w.port, "Queue.Declare", "nowhere").status("timeout"));
+    let refused = Asked::ok(c.w.port, "Queue.Declare", "nowhere").status("client_error");
+    c.all.push(refused.code(404));
     c.w.send(&method(1, (20, 41), &[]))?;
     let closed = Asked::ok(c.w.port, "Channel.Close", "").status("client_error");
     c.all.push(closed.code(404));

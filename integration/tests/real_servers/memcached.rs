@@ -149,10 +149,10 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
     let begin = Moment::now();
     w.send(b"set quiet 0 0 2 noreply\r\nqq\r\nget quiet\r\n")?;
     answer(w)?;
-    all.push(Asked::ok(w.port, "set", "set quiet 0 0 2 noreply").status("unknown"));
+    all.push(Asked::ok(w.port, "set", "set quiet 0 0 2 noreply"));
     all.push(Asked::ok(w.port, "get", "get quiet").took(begin.micros()));
     w.send(b"quit\r\n")?;
     w.closed()?;
-    all.push(Asked::ok(w.port, "quit", "quit").status("unknown"));
+    all.push(Asked::ok(w.port, "quit", "quit"));
     capture.compare("memcached", &["Memcached"], &all)
 }

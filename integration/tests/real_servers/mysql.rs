@@ -294,6 +294,16 @@ fn experiment(lab: &Lab) -> Result<Findings, String> {
             ("", Some(1065)),
             ("USE nowhere", Some(1049)),
             ("SELECT 1; SELECT 2; SELECT 3", None),
+            // Of what begins well, the last statement fails, or a row after others were sent.
+            (
+                "SELECT 1; SELECT 2; SELECT nothing FROM shop.item",
+                Some(1054),
+            ),
+            (
+                "SELECT REPEAT('z', 1000), (SELECT 1 FROM seq_1_to_2 s WHERE t.seq > 100 OR s.seq = 1) \
+                 FROM seq_1_to_200 t",
+                Some(1242),
+            ),
             ("SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 4242", Some(4242)),
             ("BEGIN", None),
             ("UPDATE shop.item SET name = 'uno' WHERE id = 1", None),

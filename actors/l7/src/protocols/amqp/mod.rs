@@ -47,6 +47,8 @@ struct Amqp {
     pending: Pending,
     /// By channel, and whether the server sends.
     contents: BTreeMap<(u16, bool), Content>,
+    /// What the method that is read leaves without an answer of its own.
+    refused: Vec<u64>,
 }
 
 fn probe(p: &Probe<'_>) -> Verdict {
@@ -118,7 +120,11 @@ impl Parser for Amqp {
                 }
                 _ => m.request_length = length,
             }
-            cx.emit(m, 0..data.len().min(frame.total()));
+            let shown = 0..data.len().min(frame.total());
+            for session in std::mem::take(&mut self.refused) {
+                cx.emit(refusal(session, &m), shown.clone());
+            }
+            cx.emit(m, shown);
         }
         Parsed::Done(frame.total() as u64)
     }
@@ -177,6 +183,22 @@ fn judge(from: Side, method: &Method, args: &Args<'_>, m: &mut L7Message) {
     }
 }
 
+/// It ends a channel or the connection.
+const fn is_close(method: &Method) -> bool {
+    matches!((method.class, method.number), (10, 50) | (20, 40))
+}
+
+/// The answer that `close` is to something that was asked before.
+fn refusal(session: u64, close: &L7Message) -> L7Message {
+    L7Message {
+        kind: MessageKind::Response,
+        session: Some(session),
+        request_length: None,
+        response_length: close.request_length.or(close.response_length),
+        ..close.clone()
+    }
+}
+
 impl Amqp {
     /// The beginning of a connection, or the version that a server would rather speak.
     fn opening(&mut self, opening: &[u8], cx: &mut Cx<'_>) -> Parsed {
@@ -226,6 +248,13 @@ impl Amqp {
                 });
                 if closed.is_none() {
                     m.status = ResponseStatus::Unknown;
+                }
+                let fails = matches!(
+                    m.status,
+                    ResponseStatus::ClientError | ResponseStatus::ServerError
+                );
+                if fails && is_close(method) {
+                    self.refused = self.pending.close(from, frame.channel, method);
                 }
                 m.session = Some(self.pending.ask(from, frame.channel, method, closed));
             }

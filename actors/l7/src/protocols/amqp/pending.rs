@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 /// Methods of a connection that wait for their answer; beyond this the oldest is forgotten.
 const MOST: usize = 1024;
 
+/// Class of the methods that are about the connection.
+const CONNECTION: u16 = 10;
+
 /// How a connection or channel was closed: the answer to it says no more than that it was read.
 #[derive(Clone, Debug)]
 pub(super) struct Closed {
@@ -71,6 +74,22 @@ impl Pending {
             Some(asked) => (asked.session, asked.closed),
             None => (self.number(channel), None),
         }
+    }
+
+    /// `from` closes a channel or the connection: what it was asked there will not be answered otherwise. Returns what
+    /// pairs these. That the same is to be closed is answered still.
+    pub(super) fn close(&mut self, from: Side, channel: u16, method: &Method) -> Vec<u64> {
+        let mut sessions = vec![];
+        self.asked.retain(|a| {
+            let is_close = (a.class, a.number) == (method.class, method.number);
+            let is_there = method.class == CONNECTION || a.channel == channel;
+            let is_over = a.asker != from && is_there && !is_close;
+            if is_over {
+                sessions.push(a.session);
+            }
+            !is_over
+        });
+        sessions
     }
 
     /// Answers of `from` may be lost: what comes later must not be taken for them.

@@ -240,6 +240,101 @@ fn what_closes_says_why_and_its_answer_too() {
 }
 
 #[test]
+fn what_was_asked_is_answered_by_what_closes() {
+    use MessageKind::{Request, Response, Session};
+    let declare = |channel| method(channel, 50, 10, b"\0\0\x01q\x01\0\0\0\0");
+    let open = method(2, 20, 10, b"\0");
+    let publish = [
+        method(1, 60, 40, b"\0\0\x02no\x02rk\0"),
+        header(1, 0, 0, b""),
+    ]
+    .concat();
+    let close = |words: &[u8]| method(1, 20, 40, &[b"\x01\x94", words, b"\0\x32\0\x0a"].concat());
+    let c = vec![
+        (C, OPENING.to_vec()),
+        // The exchange of what is published is not there, so that the queue is not declared; other channels go on.
+        (C, [publish, declare(1), declare(1), open].concat()),
+        (S, close(b"\x02no")),
+        (C, method(1, 20, 41, b"")),
+        (S, method(2, 20, 11, b"\0\0\0\0")),
+        (C, [declare(2), declare(3)].concat()),
+        (S, method(0, 10, 50, b"\x02\x1d\x04oops\0\0\0\0")),
+        (C, method(0, 10, 51, b"")),
+    ];
+    let all = talk(&PROTOCOL, &lent(&c));
+    let (unknown, ok) = (ResponseStatus::Unknown, ResponseStatus::Ok);
+    let (client, server) = (ResponseStatus::ClientError, ResponseStatus::ServerError);
+    let seen: Vec<_> = all
+        .iter()
+        .skip(3)
+        .map(|m| (&*m.request_type, m.kind, m.status))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("Queue.Declare", Request, unknown),
+            ("Queue.Declare", Request, unknown),
+            ("Channel.Open", Request, unknown),
+            ("Channel.Close", Response, client),
+            ("Channel.Close", Response, client),
+            ("Channel.Close", Request, client),
+            ("Channel.CloseOk", Response, client),
+            ("Channel.OpenOk", Response, ok),
+            ("Queue.Declare", Request, unknown),
+            ("Queue.Declare", Request, unknown),
+            ("Connection.Close", Response, server),
+            ("Connection.Close", Response, server),
+            ("Connection.Close", Request, server),
+            ("Connection.CloseOk", Response, server),
+        ]
+    );
+    assert_eq!(all[1].kind, Session);
+    for (asked, answered) in [
+        (3, 6),
+        (4, 7),
+        (5, 10),
+        (11, 13),
+        (12, 14),
+        (8, 9),
+        (15, 16),
+    ] {
+        assert_eq!(all[asked].session, all[answered].session, "{asked}");
+    }
+    let a = &all[6];
+    assert_eq!((a.code, a.exception.as_ref(), a.from), (Some(404), "no", S));
+    assert_eq!((a.request_length, a.response_length), (None, Some(21)));
+    assert_cuts_do_not_matter(&PROTOCOL, &lent(&c));
+}
+
+#[test]
+fn what_is_closed_in_peace_or_from_both_sides_answers_nothing_else() {
+    use MessageKind::{Request, Response};
+    let declare = method(1, 50, 10, b"\0\0\x01q\x01\0\0\0\0");
+    let bye = method(0, 10, 50, b"\0\xc8\x03bye\0\0\0\0");
+    let all = talk(&PROTOCOL, &[(C, OPENING), (C, &declare), (S, &bye)]);
+    assert!(all.iter().skip(1).all(|m| m.kind == Request));
+    assert_eq!(all.len(), 3);
+
+    let fails = method(0, 10, 50, b"\x02\x1d\x04oops\0\0\0\0");
+    let ok = method(0, 10, 51, b"");
+    let all = talk(
+        &PROTOCOL,
+        &[(C, OPENING), (C, &bye), (S, &fails), (C, &ok), (S, &ok)],
+    );
+    let seen: Vec<_> = all.iter().skip(1).map(|m| (m.kind, m.code)).collect();
+    assert_eq!(
+        seen,
+        [
+            (Request, Some(200)),
+            (Request, Some(541)),
+            (Response, Some(541)),
+            (Response, Some(200)),
+        ]
+    );
+    assert_eq!(all[1].session, all[4].session);
+}
+
+#[test]
 fn cuts_do_not_matter() {
     assert_cuts_do_not_matter(&PROTOCOL, &lent(&conversation()));
 }

@@ -236,7 +236,7 @@ impl Binary {
         self.number += 1;
         let number = self.number;
         if is_quiet {
-            m.kind = MessageKind::Session;
+            super::make_one_way(&mut m);
         }
         // To this no server says anything.
         if name != "quitQ" {

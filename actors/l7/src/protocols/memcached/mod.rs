@@ -11,7 +11,7 @@ use crate::{Cx, Parsed, Parser, Protocol, Transport, text};
 use answer::{Answer, Line};
 use binary::Binary;
 use command::Command;
-use messages::{L7Message, L7Protocol, Side};
+use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side};
 use std::borrow::Cow;
 use turns::Turns;
 
@@ -64,6 +64,14 @@ impl Parser for Memcached {
     }
 }
 
+/// A request that nobody waits for an answer of: it went well as it was sent. What a quiet one may still be answered with
+/// tells of itself.
+fn make_one_way(m: &mut L7Message) {
+    m.kind = MessageKind::Session;
+    m.status = ResponseStatus::Ok;
+    m.is_async = true;
+}
+
 /// A line without its end, and the bytes that it takes with it.
 fn line<'a>(data: &'a [u8], cut: bool, scanned: &mut usize) -> Result<(&'a [u8], usize), Parsed> {
     let shown = data.get(..MOST_LINE).unwrap_or(data);
@@ -96,7 +104,9 @@ impl Memcached {
             return Parsed::Not;
         };
         let mut m = L7Message::request(L7Protocol::Memcached);
-        m.kind = self.turns.asked(&c);
+        if self.turns.asked(&c) == MessageKind::Session {
+            make_one_way(&mut m);
+        }
         m.request_type = if c.name.is_empty() {
             text(c.word)
         } else {

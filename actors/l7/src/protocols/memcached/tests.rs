@@ -110,6 +110,24 @@ fn commands_of_every_kind_are_answered_in_order() {
 }
 
 #[test]
+fn what_nobody_answers_is_one_way() {
+    let m = talk(
+        &PROTOCOL,
+        &[
+            (
+                C,
+                b"set a 0 0 1 noreply\r\ny\r\nmg a v q\r\nget a\r\nquit\r\n",
+            ),
+            (S, b"VALUE a 0 1\r\ny\r\nEND\r\n"),
+        ],
+    );
+    let (ok, unknown) = (ResponseStatus::Ok, ResponseStatus::Unknown);
+    let seen: Vec<_> = m.iter().map(|m| (m.status, m.is_async)).collect();
+    let (one_way, asks) = ((ok, true), (unknown, false));
+    assert_eq!(seen, [one_way, one_way, asks, one_way, (ok, false)]);
+}
+
+#[test]
 fn quiet_meta_commands_may_not_be_answered() {
     let script: [(Side, &[u8]); 2] = [
         (C, b"mg a v q O1\r\nmg b v q O2\r\nms c 2 q\r\nhi\r\nmn\r\nmg d v\r\nms e S1\r\nx\r\nmd f q\r\nme g\r\n"),

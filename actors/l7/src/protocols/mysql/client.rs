@@ -47,6 +47,7 @@ impl Connection {
         }
         if is_ssl_request(p) {
             self.is_tls = true;
+            self.release(cx);
             let mut m = self.alone();
             m.request_type = "SSLRequest".into();
             m.is_tls = true;
@@ -61,6 +62,7 @@ impl Connection {
             return Parsed::Not;
         };
         self.capabilities = Some(login.capabilities & self.server.unwrap_or(u32::MAX));
+        self.release(cx);
         let mut m = self.message(L7Message::request(L7Protocol::MySql));
         tell_login(&mut m, login.user, login.database);
         cx.emit(m, 0..p.head(MOST_COMMAND));
@@ -100,6 +102,7 @@ impl Connection {
         m.request_type = command.name().into();
         m.request_length = u32::try_from(p.len).ok();
         let is_write = self.body(command, p, cx, &mut m);
+        self.release(cx);
         cx.emit(m, 0..p.head(wanted));
         if !command.is_silent() {
             self.ask(command, p);

@@ -15,8 +15,10 @@ pub(super) enum Answer {
     /// An answer comes.
     #[default]
     Head,
-    /// Another result of the answer that was told comes.
+    /// Another result of the same answer comes.
     More,
+    /// The same, when the client has sent a file.
+    MoreAfterFile,
     /// The definitions of a result's columns.
     Columns,
     /// Rows.
@@ -70,6 +72,8 @@ pub(super) struct Connection {
     pub(super) is_compressed: bool,
     pub(super) pending: VecDeque<Asked>,
     pub(super) answer: Answer,
+    /// The response whose answer goes on.
+    pub(super) held: Option<Box<L7Message>>,
     /// Number of the server's last packet.
     pub(super) sequence: u8,
     /// The last packet of the server is not whole: what is next goes on with it.
@@ -102,7 +106,8 @@ impl Connection {
     }
 
     /// Where the order of answers is not known any more, nothing waits.
-    pub(super) fn lost(&mut self, from: Side) {
+    pub(super) fn lost(&mut self, from: Side, cx: &mut Cx<'_>) {
+        self.release(cx);
         self.pending.clear();
         match from {
             Side::Client => {
@@ -110,12 +115,13 @@ impl Connection {
                 self.sends_file = false;
                 self.command_goes_on = false;
             }
-            Side::Server => self.forget_rest(),
+            Side::Server => self.forget_rest(cx),
         }
     }
 
     /// What is left of the server's answer will not come.
-    pub(super) fn forget_rest(&mut self) {
+    pub(super) fn forget_rest(&mut self, cx: &mut Cx<'_>) {
+        self.release(cx);
         self.answer = Answer::Head;
         self.goes_on = false;
     }

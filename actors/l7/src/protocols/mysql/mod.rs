@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod compressed;
 mod connection;
+mod held;
 mod login;
 mod packet;
 mod probe;
@@ -56,15 +57,16 @@ impl MySql {
             };
         };
         let c = &mut self.connection;
+        let is_file = matches!(c.answer, Answer::File | Answer::MoreAfterFile);
         let is_wanted = match from {
-            Side::Client => frame.sequence == 0 && c.answer != Answer::File,
-            Side::Server => frame.sequence == 1 || c.answer == Answer::File,
+            Side::Client => frame.sequence == 0 && !is_file,
+            Side::Server => frame.sequence == 1 || is_file,
         };
         let done = Parsed::Done(frame.total as u64);
         if !is_wanted {
             return done;
         }
-        if from == Side::Server && c.pending.is_empty() && c.in_step {
+        if from == Side::Server && c.pending.is_empty() && c.in_step && !is_file {
             // What was asked was answered.
             return done;
         }
@@ -106,8 +108,9 @@ impl MySql {
                 _ => break,
             }
         }
-        if from == Side::Server && c.answer != Answer::File {
-            c.forget_rest();
+        if from == Side::Server && !matches!(c.answer, Answer::File | Answer::MoreAfterFile) {
+            // Of further frames nothing is known.
+            c.forget_rest(&mut inner);
         }
         let end = cx.at(frame.seen().saturating_sub(1));
         for m in cx.out.iter_mut().skip(told) {
@@ -175,8 +178,12 @@ impl Parser for MySql {
         }
     }
 
-    fn lost(&mut self, from: Side, _: &mut Cx<'_>) {
-        self.connection.lost(from);
+    fn lost(&mut self, from: Side, cx: &mut Cx<'_>) {
+        self.connection.lost(from, cx);
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>) {
+        self.connection.release(cx);
     }
 }
 

@@ -30,13 +30,14 @@ impl Connection {
                 return Parsed::Not;
             }
             // The rest of the answer was not what it seemed, but here the next begins.
-            self.forget_rest();
+            self.forget_rest(cx);
         }
         let parsed = if self.goes_on {
             done(p)
         } else {
             match self.answer {
-                Answer::Head | Answer::More | Answer::File => self.head(p, cx),
+                Answer::More | Answer::MoreAfterFile => self.another(p, cx),
+                Answer::Head | Answer::File => self.head(p, cx),
                 Answer::Columns => self.columns(p, cx),
                 Answer::Rows => self.row(p, cx),
                 Answer::Definitions(_) | Answer::AfterDefinitions => self.definition(p, cx),
@@ -51,13 +52,18 @@ impl Connection {
         if matches!(parsed, Parsed::Done(_)) {
             self.sequence = p.sequence;
             self.goes_on = p.len == MOST_PAYLOAD;
+            self.settle(cx);
         }
         parsed
     }
 
     /// Between packets of an answer, whose numbers go up by one.
     fn is_inside(&self) -> bool {
-        self.goes_on || !matches!(self.answer, Answer::Head | Answer::File)
+        let is_open = matches!(
+            self.answer,
+            Answer::Head | Answer::File | Answer::MoreAfterFile
+        );
+        self.goes_on || !is_open
     }
 
     fn definition(&mut self, p: &Packet<'_>, cx: &mut Cx<'_>) -> Parsed {
@@ -95,7 +101,6 @@ impl Connection {
             return need;
         }
         match self.asked() {
-            _ if self.answer == Answer::More => self.result(p, first),
             Some(Command::Login | Command::ChangeUser) => self.authentication(p, first, cx),
             Some(_) => {
                 let is_late = self.pending.front().is_some_and(|a| a.is_late);
@@ -136,7 +141,8 @@ impl Connection {
         match first {
             OK | ERROR => {
                 let is_login = self.asked() == Some(Command::Login);
-                self.answered(p, first, cx);
+                let m = self.answered(p, first);
+                self.respond(m, p.head(wanted(first)), cx);
                 if first == OK {
                     self.is_logged_in = true;
                     let compress = capability::COMPRESS | capability::ZSTD;
@@ -177,33 +183,50 @@ impl Connection {
             return done(p);
         }
         self.sends_file = false;
-        self.answered(p, first, cx);
+        let m = self.answered(p, first);
         self.answer = match (first, command) {
             (ERROR, _) | (_, Some(Command::Statistics)) => Answer::Head,
             (OK, Some(c)) if c.is_dump() => Answer::Events,
             (OK, Some(Command::Prepare)) if p.len >= PREPARED_LEN => self.answer,
             (_, Some(Command::Fetch)) if first != END => Answer::Rows,
-            _ => return self.result(p, first),
+            // What closes its definitions closes the answer, too.
+            (_, Some(Command::FieldList)) if first != END => Answer::Rows,
+            _ => following(p, first),
         };
+        self.respond(m, p.head(wanted(first)), cx);
         done(p)
     }
 
-    /// What follows the first packet of a result, which is not told itself where it is not the first.
-    fn result(&mut self, p: &Packet<'_>, first: u8) -> Parsed {
-        self.answer = match first {
-            OK | END => after(status(p, first)),
-            ERROR => Answer::Head,
-            _ => Answer::Columns,
+    /// The first packet of a further result.
+    fn another(&mut self, p: &Packet<'_>, cx: &Cx<'_>) -> Parsed {
+        let Some(first) = p.first() else {
+            return if p.len > 0 { done(p) } else { Parsed::Not };
         };
+        if let Some(need) = more(p, wanted(first), cx) {
+            return need;
+        }
+        match first {
+            ERROR if code(p) == Some(PROGRESS) => {}
+            ERROR => self.fails(p, cx),
+            FILE => {
+                self.answer = Answer::MoreAfterFile;
+                self.sends_file = true;
+            }
+            _ => {
+                self.sends_file = false;
+                self.answer = following(p, first);
+            }
+        }
         done(p)
     }
 
     fn columns(&mut self, p: &Packet<'_>, cx: &Cx<'_>) -> Parsed {
-        if let Some(need) = more(p, MOST_OK, cx) {
+        let most = p.first().map_or(MOST_OK, wanted);
+        if let Some(need) = more(p, most, cx) {
             return need;
         }
         match p.first() {
-            Some(ERROR) => self.answer = Answer::Head,
+            Some(ERROR) => self.fails(p, cx),
             Some(END) if p.len == EOF_LEN => {
                 let status = status(p, END);
                 self.answer = if status & CURSOR == 0 {
@@ -228,14 +251,19 @@ impl Connection {
                 }
                 self.answer = after(status(p, END));
             }
-            Some(ERROR) => self.answer = Answer::Head,
+            Some(ERROR) => {
+                if let Some(need) = more(p, MOST_ERROR, cx) {
+                    return need;
+                }
+                self.fails(p, cx);
+            }
             _ => {}
         }
         done(p)
     }
 
-    /// Tells the response that begins with `p`.
-    fn answered(&mut self, p: &Packet<'_>, first: u8, cx: &mut Cx<'_>) {
+    /// The response that begins with `p`.
+    fn answered(&mut self, p: &Packet<'_>, first: u8) -> L7Message {
         self.answer = Answer::Head;
         let asked = self.pending.pop_front();
         let mut m = self.message(L7Message::response(L7Protocol::MySql, ResponseStatus::Ok));
@@ -255,7 +283,7 @@ impl Connection {
             }
             _ => {}
         }
-        cx.emit(m, 0..p.head(wanted(first)));
+        m
     }
 
     fn prepared(
@@ -293,6 +321,14 @@ const fn wanted(first: u8) -> usize {
     }
 }
 
+/// What follows the first packet of a result that is no error.
+fn following(p: &Packet<'_>, first: u8) -> Answer {
+    match first {
+        OK | END => after(status(p, first)),
+        _ => Answer::Columns,
+    }
+}
+
 fn after(status: u16) -> Answer {
     if status & MORE_RESULTS == 0 {
         Answer::Head
@@ -316,7 +352,7 @@ fn status(p: &Packet<'_>, first: u8) -> u16 {
 }
 
 /// Codes from 2000 to 2999 are those of clients.
-fn tell_error(m: &mut L7Message, p: &Packet<'_>) {
+pub(super) fn tell_error(m: &mut L7Message, p: &Packet<'_>) {
     let mut r = Reader::new(p.payload);
     r.u8();
     let code = r.u16_le();

@@ -597,6 +597,8 @@ fn first_bytes_are_recognised() {
     }
 }
 
+mod outcome;
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
