@@ -134,7 +134,11 @@ impl Kafka {
         let body = shown.get(h.body..).unwrap_or_default();
         let facts = request::read(h.key, h.version, body, cx.settings, &mut traces);
         let mut m = if facts.is_unanswered {
-            L7Message::session(L7Protocol::Kafka)
+            L7Message {
+                is_async: true,
+                status: ResponseStatus::Ok,
+                ..L7Message::session(L7Protocol::Kafka)
+            }
         } else {
             L7Message::request(L7Protocol::Kafka)
         };
