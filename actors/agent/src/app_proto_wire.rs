@@ -7,8 +7,10 @@ use messages::{AppProtoLogsData, Ip, L7Message, TraceContext};
 const TLS: u64 = 1;
 const ASYNC: u64 = 2;
 const REVERSED: u64 = 4;
-/// What stands for "no response code" on the wire.
-const NO_CODE: i64 = i16::MIN as i64;
+/// What stands for "no response code" on the wire, with its tag: an `int32` of -32768.
+const NO_CODE: [u8; 11] = [
+    0x10, 0x80, 0x80, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
+];
 
 impl Encode for AppProtoLogsData {
     const TYPE: MessageType = MessageType::ProtocolLog;
@@ -27,7 +29,10 @@ impl Encode for AppProtoLogsData {
         });
         w.message(12, |w| {
             w.uint(1, m.status as u64);
-            int(w, 2, m.code.map_or(NO_CODE, i64::from));
+            match m.code {
+                Some(code) => int(w, 2, code.into()),
+                None => w.piece(NO_CODE),
+            }
             text(w, 3, &m.exception);
             text(w, 4, &m.result);
         });
@@ -56,6 +61,7 @@ fn text(w: &mut Wire<'_>, field: u32, v: &str) {
 }
 
 /// An `int32`: negative ones take ten bytes, as protobuf has it.
+#[inline(always)]
 fn int(w: &mut Wire<'_>, field: u32, v: i64) {
     w.uint(field, v as u64);
 }
@@ -73,8 +79,8 @@ fn length(w: &mut Wire<'_>, field: u32, v: Option<u32>) {
 fn base(l: &AppProtoLogsData, agent_id: u16, w: &mut Wire<'_>) {
     let (f, m) = (&l.flow, &l.message);
     let k = &f.key;
-    w.uint(1, l.start_ns);
-    w.uint(2, l.end_ns);
+    w.time_ns(1, l.start_ns);
+    w.time_ns(2, l.end_ns);
     w.uint(3, f.flow_id);
     w.uint(4, k.tap_port);
     w.uint(5, agent_id.into());
@@ -84,26 +90,27 @@ fn base(l: &AppProtoLogsData, agent_id: u16, w: &mut Wire<'_>) {
     w.message(9, |w| {
         w.uint(1, m.protocol as u64);
         w.uint(2, m.kind as u64);
-        w.uint(5, u64::from(l.rrt_us) * 1000);
+        w.big(5, u64::from(l.rrt_us) * 1000);
     });
-    w.uint(10, k.mac[0].0);
-    w.uint(11, k.mac[1].0);
+    w.big(10, k.mac[0].0);
+    w.big(11, k.mac[1].0);
     if k.is_ipv6 {
         w.array(14, k.ip[0].bytes());
         w.array(15, k.ip[1].bytes());
     } else {
-        w.uint(12, k.ip[0].v4_u32().into());
-        w.uint(13, k.ip[1].v4_u32().into());
+        w.big(12, k.ip[0].v4_u32().into());
+        w.big(13, k.ip[1].v4_u32().into());
         w.array(14, Ip::ZERO.bytes());
         w.array(15, Ip::ZERO.bytes());
     }
-    w.uint(18, k.port[0].into());
-    w.uint(19, k.port[1].into());
+    w.big(18, k.port[0].into());
+    w.big(19, k.port[1].into());
     w.uint(20, k.protocol.into());
-    w.uint(23, l.request_tcp_seq.into());
-    w.uint(24, l.response_tcp_seq.into());
+    w.big(23, l.request_tcp_seq.into());
+    w.big(24, l.response_tcp_seq.into());
 }
 
+#[inline(always)]
 fn trace(t: &TraceContext, w: &mut Wire<'_>) {
     if let Some(first) = t.trace_ids.first() {
         text(w, 1, first);
@@ -122,7 +129,7 @@ fn extended(m: &L7Message, w: &mut Wire<'_>) {
     }
     let id = m.request_id.unwrap_or_default();
     // The wire has 32 bits for it: of longer ids the lower half, which tells requests apart.
-    w.uint(3, id & u64::from(u32::MAX));
+    w.big(3, id & u64::from(u32::MAX));
     if let Some(t) = trace {
         text(w, 4, &t.x_request_id);
         text(w, 6, &t.user_agent);

@@ -26,10 +26,10 @@ impl Encode for Document {
 
     #[inline(always)]
     fn encode(&self, agent_id: u16, w: &mut Wire<'_>) {
-        w.uint(1, self.time_s.into());
+        w.big(1, self.time_s.into());
         w.message(2, |w| {
             w.message(1, |w| mini_field(&self.tag, agent_id, w));
-            w.uint(2, self.tag.code);
+            w.big(2, self.tag.code);
         });
         w.message(3, |w| {
             w.uint(1, FLOW_METER);
@@ -56,14 +56,14 @@ impl Encode for AppDocument {
 
     #[inline(always)]
     fn encode(&self, agent_id: u16, w: &mut Wire<'_>) {
-        w.uint(1, self.time_s.into());
+        w.big(1, self.time_s.into());
         w.message(2, |w| {
             w.message(1, |w| {
                 mini_field(&self.tag.ends, agent_id, w);
                 w.uint(17, self.tag.protocol as u64);
                 w.bytes(25, self.tag.endpoint.as_bytes());
             });
-            w.uint(2, self.tag.ends.code);
+            w.big(2, self.tag.ends.code);
         });
         w.message(3, |w| {
             w.uint(1, APP_METER);
@@ -112,14 +112,14 @@ fn mini_field(t: &DocumentTag, agent_id: u16, w: &mut Wire<'_>) {
     w.uint(3, 1);
     w.uint(4, t.is_ipv6.into());
     if t.code & (code::MAC | code::MAC_PATH) != 0 {
-        w.uint(7, t.mac[0].0);
-        w.uint(8, t.mac[1].0);
+        w.big(7, t.mac[0].0);
+        w.big(8, t.mac[1].0);
     }
     let point = u64::from(t.observation_point.0);
     w.uint(9, point);
     w.uint(10, point);
     w.uint(11, t.protocol.into());
-    w.uint(13, t.server_port.into());
+    w.big(13, t.server_port.into());
     w.uint(14, agent_id.into());
     w.uint(15, t.tap_port);
     w.uint(16, t.tap_type.0.into());
@@ -232,11 +232,11 @@ fn flow(f: &TaggedFlow, agent_id: u16, w: &mut Wire<'_>) {
         w.message(4, |w| tunnel(t, w));
     }
     w.uint(5, f.flow_id);
-    w.uint(6, f.start_ns);
-    w.uint(7, f.end_ns);
+    w.time_ns(6, f.start_ns);
+    w.time_ns(7, f.end_ns);
     w.uint(8, f.duration_ns);
     w.uint(10, f.vlan.into());
-    w.uint(11, f.eth_type.into());
+    w.big(11, f.eth_type.into());
     if let Some(p) = &f.perf {
         w.uint(12, 1);
         w.message(13, |w| perf(p, f.l7.as_ref(), f.key.protocol, w));
@@ -246,8 +246,8 @@ fn flow(f: &TaggedFlow, agent_id: u16, w: &mut Wire<'_>) {
     w.uint(16, f.is_active_service.into());
     w.uint(18, f.is_new.into());
     w.uint(19, f.observation_point.0.into());
-    w.uint(20, f.syn_seq.into());
-    w.uint(21, f.synack_seq.into());
+    w.big(20, f.syn_seq.into());
+    w.big(21, f.synack_seq.into());
     w.uint(22, f.last_keepalive_seq.into());
     w.uint(23, f.last_keepalive_ack.into());
     w.uint(25, f.direction_score.into());
@@ -265,20 +265,20 @@ fn flow_key(f: &TaggedFlow, agent_id: u16, w: &mut Wire<'_>) {
     w.uint(1, agent_id.into());
     w.uint(2, k.tap_type.0.into());
     w.uint(3, k.tap_port);
-    w.uint(4, k.mac[0].0);
-    w.uint(5, k.mac[1].0);
+    w.big(4, k.mac[0].0);
+    w.big(5, k.mac[1].0);
     // The receiver tells IPv4 from IPv6 by the EtherType; the IPv6 addresses are always 16 bytes.
     if f.eth_type == eth_type::IPV6 || k.is_ipv6 {
         w.array(8, k.ip[0].bytes());
         w.array(9, k.ip[1].bytes());
     } else {
-        w.uint(6, k.ip[0].v4_u32().into());
-        w.uint(7, k.ip[1].v4_u32().into());
+        w.big(6, k.ip[0].v4_u32().into());
+        w.big(7, k.ip[1].v4_u32().into());
         w.array(8, Ip::ZERO.bytes());
         w.array(9, Ip::ZERO.bytes());
     }
-    w.uint(10, k.port[0].into());
-    w.uint(11, k.port[1].into());
+    w.big(10, k.port[0].into());
+    w.big(11, k.port[1].into());
     w.uint(12, k.protocol.into());
 }
 
@@ -292,12 +292,12 @@ fn peer(p: &FlowPeer, real: Option<(Ip, u16)>, w: &mut Wire<'_>) {
         p.packets,
         p.total_bytes,
         p.total_packets,
-        p.first_ns,
-        p.last_ns,
-        p.tcp_flags.into(),
     ]) {
         w.uint(field, v);
     }
+    w.time_ns(7, p.first_ns);
+    w.time_ns(8, p.last_ns);
+    w.uint(9, p.tcp_flags.into());
     w.uint(11, p.is_l2_end.into());
     w.uint(12, p.is_l3_end.into());
     if let Some((ip, port)) = real {

@@ -95,9 +95,7 @@ impl<T: Encode> FrameBuilder<T> {
         let at = self.end + LENGTH;
         let len = loop {
             let room = self.room.get_mut(at..).unwrap_or_default();
-            let mut wire = Wire::new(room);
-            item.encode(self.ids.agent_id, &mut wire);
-            match wire.finish() {
+            match written(item, self.ids.agent_id, room) {
                 Ok(len) => break len,
                 Err(more) if more > MAX_MESSAGE + Wire::SLACK => return Err(TooLarge),
                 Err(more) => self.room.resize(ROOM.max(at + more), 0),
@@ -167,6 +165,15 @@ impl<T: Encode> FrameBuilder<T> {
             carried,
         })
     }
+}
+
+/// Bytes of the message that is now in `room`, or else how many are needed. A function of its own, so that its position
+/// stays in a register.
+#[inline(never)]
+fn written<T: Encode>(item: &T, agent_id: u16, room: &mut [u8]) -> Result<usize, usize> {
+    let mut wire = Wire::new(room);
+    item.encode(agent_id, &mut wire);
+    wire.finish()
 }
 
 /// Appends `body`, compressed; nothing if that fails.

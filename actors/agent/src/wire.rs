@@ -13,8 +13,8 @@ pub struct Wire<'a> {
 
 impl<'a> Wire<'a> {
     /// The room must have so much more than what is written: of a number eight bytes are written at once, and those that it
-    /// does not have are written over by the next field.
-    pub(crate) const SLACK: usize = 16;
+    /// does not have are written over by the next field; a short text asks for no more than this.
+    pub(crate) const SLACK: usize = 40;
     /// Counts to here: then other fields can be added without a look at the sum.
     const MOST: u32 = 1 << 31;
 
@@ -45,6 +45,34 @@ impl<'a> Wire<'a> {
             (Some(b), true) => self.piece([a, b, v as u8]),
             (None, false) => self.at = long_uint(self.room, self.at, [a], v),
             (Some(b), false) => self.at = long_uint(self.room, self.at, [a, b], v),
+        }
+    }
+
+    /// As [`Wire::uint`], for numbers of which most take two to seven bytes: written with their tag at once.
+    #[inline(always)]
+    pub(crate) fn big(&mut self, field: u32, v: u64) {
+        let (word, bits) = match tag(field, 0) {
+            (a, None) => (u64::from(a), 8),
+            (a, Some(b)) => (u64::from(a) | u64::from(b) << 8, 16),
+        };
+        if v >> (56 - bits * 7 / 8) != 0 {
+            self.uint(field, v);
+        } else if v != 0 {
+            let (number, len) = spread(v);
+            put(self.room, self.at, (number << bits | word).to_le_bytes());
+            self.at += bits / 8 + len;
+        }
+    }
+
+    /// As [`Wire::uint`], for times in ns since the epoch, which take nine bytes from 1972 to 2262.
+    #[inline(always)]
+    pub(crate) fn time_ns(&mut self, field: u32, v: u64) {
+        match (tag(field, 0), v >> 56) {
+            ((tag, None), last @ 1..0x80) => {
+                let [a, b, c, d, e, f, g, h] = (groups(v) | 0x8080_8080_8080_8080).to_le_bytes();
+                self.piece([tag, a, b, c, d, e, f, g, h, last as u8]);
+            }
+            _ => self.uint(field, v),
         }
     }
 
@@ -173,24 +201,36 @@ fn long_uint<const TAG: usize>(room: &mut [u8], at: u32, tag: [u8; TAG], v: u64)
     at + put_varint(room, at, v)
 }
 
+/// The lowest 56 bits, seven in each byte: halves of 28 bits apart, then quarters of 14 bits, then groups of 7.
+#[inline(always)]
+const fn groups(v: u64) -> u64 {
+    let x = v & 0x0fff_ffff | (v << 4) & 0x0fff_ffff_0000_0000;
+    let x = x + 3 * (x & 0x0fff_c000_0fff_c000);
+    x + (x & 0x3f80_3f80_3f80_3f80)
+}
+
+/// The varint of a number of at most 56 bits, and its length.
+#[inline(always)]
+const fn spread(v: u64) -> (u64, u32) {
+    let bits = 64 - (v | 1).leading_zeros();
+    // A byte for every seven bits.
+    let len = (bits * 9 + 64) >> 6;
+    // All but the last say that more follow.
+    let more = 0x0080_8080_8080_8080 >> (64 - 8 * len);
+    (groups(v) | more, len)
+}
+
 /// A varint; its length.
 #[inline(always)]
 fn put_varint(room: &mut [u8], at: u32, v: u64) -> u32 {
-    // Of eight bytes at once: halves of 28 bits apart, then quarters of 14 bits, then groups of 7.
-    let x = v & 0x0fff_ffff | (v << 4) & 0x0fff_ffff_0000_0000;
-    let x = x + 3 * (x & 0x0fff_c000_0fff_c000);
-    let x = x + (x & 0x3f80_3f80_3f80_3f80);
     if v >> 56 == 0 {
-        let bits = 64 - (v | 1).leading_zeros();
-        // A byte for every seven bits.
-        let len = (bits * 9 + 64) >> 6;
-        // All but the last say that more follow.
-        let more = 0x0080_8080_8080_8080 >> (64 - 8 * len);
-        put(room, at, (x | more).to_le_bytes());
+        let (number, len) = spread(v);
+        put(room, at, number.to_le_bytes());
         return len;
     }
-    put(room, at, (x | 0x8080_8080_8080_8080).to_le_bytes());
     let last = (v >> 56) as u8;
+    let first = groups(v) | 0x8080_8080_8080_8080;
+    put(room, at, first.to_le_bytes());
     if last < 0x80 {
         put(room, at + 8, [last]);
         return 9;
@@ -199,37 +239,52 @@ fn put_varint(room: &mut [u8], at: u32, v: u64) -> u32 {
     10
 }
 
-/// Bytes of any length; the position after them.
+/// Bytes of any length, but not none; the position after them.
 fn long_bytes<const TAG: usize>(room: &mut [u8], at: u32, tag: [u8; TAG], v: &[u8]) -> u32 {
-    put(room, at, tag);
-    let mut at = at + TAG as u32;
+    let from = at as usize;
     let len = v.len();
-    if len < 0x80 {
-        put(room, at, [len as u8]);
-        at += 1;
-    } else {
-        at += put_varint(room, at, len as u64);
+    let window = room.get_mut(from..from + Wire::SLACK);
+    let Some(window) = window.and_then(<[u8]>::first_chunk_mut::<{ Wire::SLACK }>) else {
+        return longer_bytes(room, at, &tag, v);
+    };
+    if len > 32 {
+        return longer_bytes(room, at, &tag, v);
     }
+    if let Some((head, rest)) = window.split_first_chunk_mut::<TAG>()
+        && let Some((first, rest)) = rest.split_first_mut()
+        && let Some(to) = rest.get_mut(..len)
+    {
+        *head = tag;
+        *first = len as u8;
+        // Two pieces that overlap, instead of a call.
+        match len {
+            8..=16 => ends::<8>(to, v),
+            17..=32 => ends::<16>(to, v),
+            4..=7 => ends::<4>(to, v),
+            2..=3 => ends::<2>(to, v),
+            _ => ends::<1>(to, v),
+        }
+    }
+    at + TAG as u32 + 1 + len as u32
+}
+
+/// As [`long_bytes`], for those that are not short, and at the end of the room.
+#[inline(never)]
+fn longer_bytes(room: &mut [u8], at: u32, tag: &[u8], v: &[u8]) -> u32 {
+    let at = copy(room, at, tag);
+    let at = at + put_varint(room, at, v.len() as u64);
     copy(room, at, v)
 }
 
-/// As `copy_from_slice`, but without a call for short ones: they are two pieces that overlap. The position after it.
-#[inline(always)]
+/// Copies if there is room for all; the position after it.
 fn copy(room: &mut [u8], at: u32, v: &[u8]) -> u32 {
     let from = at as usize;
     let to = from.saturating_add(v.len());
-    let end = to.min(Wire::MOST as usize) as u32;
-    let Some(room) = room.get_mut(from..to) else {
-        return end;
-    };
-    match v.len() {
-        8..=16 => ends::<8>(room, v),
-        17..=32 => ends::<16>(room, v),
-        4..=7 => ends::<4>(room, v),
-        2..=3 => ends::<2>(room, v),
-        _ => room.copy_from_slice(v),
+    if let Some(room) = room.get_mut(from..to) {
+        room.copy_from_slice(v);
     }
-    end
+    // Never back: the lengths of messages are differences.
+    at.max(to.min(Wire::MOST as usize) as u32)
 }
 
 /// Copies the first and the last `N` bytes, which are all.
@@ -314,7 +369,7 @@ mod tests {
                 }
                 w.uint(4, flags.into());
             });
-            let field = MiniField { ip: ip.clone(), ip1: ip1.clone(), ..MiniField::default() };
+            let field = MiniField { ip, ip1, ..MiniField::default() };
             let want = Document { timestamp, tag: Some(MiniTag { field: Some(field), code }), meter: None, flags };
             prop_assert_eq!(&Document::decode(buf.as_slice()).unwrap(), &want);
             prop_assert_eq!(buf, want.encode_to_vec());
@@ -354,6 +409,8 @@ mod tests {
                     [&tag[..], &want].concat()
                 };
                 assert_eq!(written(|w| w.uint(field, n)), field_and_number);
+                assert_eq!(written(|w| w.big(field, n)), field_and_number);
+                assert_eq!(written(|w| w.time_ns(field, n)), field_and_number);
             }
         }
     }
@@ -367,9 +424,9 @@ mod tests {
                 written(|w| {
                     let body = |w: &mut Wire<'_>| w.raw(&text);
                     if long {
-                        w.long_message(9, body)
+                        w.long_message(9, body);
                     } else {
-                        w.message(9, body)
+                        w.message(9, body);
                     }
                 })
             };
