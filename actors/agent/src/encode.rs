@@ -12,7 +12,7 @@ pub trait Encode: Send + 'static {
     /// The type in the frame's header.
     const TYPE: MessageType;
 
-    /// Appends the message to `w`, without its length. `agent_id` is that of this agent, 0 before registration.
+    /// Writes the message, without its length. `agent_id` is that of this agent, 0 before registration.
     fn encode(&self, agent_id: u16, w: &mut Wire<'_>);
 }
 

@@ -55,6 +55,7 @@ impl<'a> Wire<'a> {
             (a, None) => (u64::from(a), 8),
             (a, Some(b)) => (u64::from(a) | u64::from(b) << 8, 16),
         };
+        // Eight bytes less the tag hold seven bits each.
         if v >> (56 - bits * 7 / 8) != 0 {
             self.uint(field, v);
         } else if v != 0 {
