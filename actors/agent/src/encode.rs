@@ -1,4 +1,4 @@
-use crate::wire::{bytes, message, uint, varint};
+use crate::wire::Wire;
 use messages::frame::MessageType;
 use messages::{
     AppDocument, Document, DocumentTag, FlowMeter, FlowPeer, FlowTunnel, Interval, Ip, L4Perf,
@@ -12,8 +12,8 @@ pub trait Encode: Send + 'static {
     /// The type in the frame's header.
     const TYPE: MessageType;
 
-    /// Appends the message to `buf`, without its length. `agent_id` is that of this agent, 0 before registration.
-    fn encode(&self, agent_id: u16, buf: &mut Vec<u8>);
+    /// Writes the message, without its length. `agent_id` is that of this agent, 0 before registration.
+    fn encode(&self, agent_id: u16, w: &mut Wire<'_>);
 }
 
 /// `meter_id` of documents about traffic.
@@ -24,25 +24,27 @@ const PER_SECOND: u64 = 1;
 impl Encode for Document {
     const TYPE: MessageType = MessageType::Metrics;
 
-    fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
-        uint(buf, 1, self.time_s.into());
-        message(buf, 2, |b| {
-            message(b, 1, |b| mini_field(&self.tag, agent_id, b));
-            uint(b, 2, self.tag.code);
+    #[inline(always)]
+    fn encode(&self, agent_id: u16, w: &mut Wire<'_>) {
+        w.big(1, self.time_s.into());
+        w.message(2, |w| {
+            w.message(1, |w| mini_field(&self.tag, agent_id, w));
+            w.big(2, self.tag.code);
         });
-        message(buf, 3, |b| {
-            uint(b, 1, FLOW_METER);
-            message(b, 2, |b| flow_meter(&self.meter, b));
+        w.message(3, |w| {
+            w.uint(1, FLOW_METER);
+            w.message(2, |w| flow_meter(&self.meter, w));
         });
-        uint(buf, 4, flags(self.interval));
+        w.uint(4, flags(self.interval));
     }
 }
 
-fn ip(buf: &mut Vec<u8>, field: u32, ip: Ip, is_ipv6: bool) {
+#[inline(always)]
+fn ip(w: &mut Wire<'_>, field: u32, ip: Ip, is_ipv6: bool) {
     if is_ipv6 {
-        bytes(buf, field, ip.bytes());
+        w.array(field, ip.bytes());
     } else {
-        bytes(buf, field, &ip.v4_bytes());
+        w.array(field, &ip.v4_bytes());
     }
 }
 
@@ -52,40 +54,42 @@ const APP_METER: u64 = 5;
 impl Encode for AppDocument {
     const TYPE: MessageType = MessageType::Metrics;
 
-    fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
-        uint(buf, 1, self.time_s.into());
-        message(buf, 2, |b| {
-            message(b, 1, |b| {
-                mini_field(&self.tag.ends, agent_id, b);
-                uint(b, 17, self.tag.protocol as u64);
-                bytes(b, 25, self.tag.endpoint.as_bytes());
+    #[inline(always)]
+    fn encode(&self, agent_id: u16, w: &mut Wire<'_>) {
+        w.big(1, self.time_s.into());
+        w.message(2, |w| {
+            w.message(1, |w| {
+                mini_field(&self.tag.ends, agent_id, w);
+                w.uint(17, self.tag.protocol as u64);
+                w.bytes(25, self.tag.endpoint.as_bytes());
             });
-            uint(b, 2, self.tag.ends.code);
+            w.big(2, self.tag.ends.code);
         });
-        message(buf, 3, |b| {
-            uint(b, 1, APP_METER);
-            message(b, 4, |b| app_meter(self, b));
+        w.message(3, |w| {
+            w.uint(1, APP_METER);
+            w.message(4, |w| app_meter(self, w));
         });
-        uint(buf, 4, flags(self.interval));
+        w.uint(4, flags(self.interval));
     }
 }
 
-fn app_meter(d: &AppDocument, b: &mut Vec<u8>) {
+#[inline(always)]
+fn app_meter(d: &AppDocument, w: &mut Wire<'_>) {
     let m = &d.meter;
-    message(b, 1, |b| {
-        uint(b, 1, m.request.into());
-        uint(b, 2, m.response.into());
-        uint(b, 3, d.direction_score.into());
+    w.message(1, |w| {
+        w.uint(1, m.request.into());
+        w.uint(2, m.response.into());
+        w.uint(3, d.direction_score.into());
     });
-    message(b, 2, |b| {
-        uint(b, 1, m.rrt.max.into());
-        uint(b, 2, m.rrt.sum);
-        uint(b, 3, m.rrt.count.into());
+    w.message(2, |w| {
+        w.uint(1, m.rrt.max.into());
+        w.uint(2, m.rrt.sum);
+        w.uint(3, m.rrt.count.into());
     });
-    message(b, 3, |b| {
-        uint(b, 1, m.client_error.into());
-        uint(b, 2, m.server_error.into());
-        uint(b, 3, m.timeout.into());
+    w.message(3, |w| {
+        w.uint(1, m.client_error.into());
+        w.uint(2, m.server_error.into());
+        w.uint(3, m.timeout.into());
     });
 }
 
@@ -97,32 +101,34 @@ fn flags(interval: Interval) -> u64 {
     }
 }
 
-fn mini_field(t: &DocumentTag, agent_id: u16, b: &mut Vec<u8>) {
+#[inline(always)]
+fn mini_field(t: &DocumentTag, agent_id: u16, w: &mut Wire<'_>) {
     let is_edge = t.is_edge();
-    ip(b, 1, t.ip[0], t.is_ipv6);
+    ip(w, 1, t.ip[0], t.is_ipv6);
     if is_edge {
-        ip(b, 2, t.ip[1], t.is_ipv6);
+        ip(w, 2, t.ip[1], t.is_ipv6);
     }
     // One Collector per interval: there is no other thread to tell apart.
-    uint(b, 3, 1);
-    uint(b, 4, t.is_ipv6.into());
+    w.uint(3, 1);
+    w.uint(4, t.is_ipv6.into());
     if t.code & (code::MAC | code::MAC_PATH) != 0 {
-        uint(b, 7, t.mac[0].0);
-        uint(b, 8, t.mac[1].0);
+        w.big(7, t.mac[0].0);
+        w.big(8, t.mac[1].0);
     }
     let point = u64::from(t.observation_point.0);
-    uint(b, 9, point);
-    uint(b, 10, point);
-    uint(b, 11, t.protocol.into());
-    uint(b, 13, t.server_port.into());
-    uint(b, 14, agent_id.into());
-    uint(b, 15, t.tap_port);
-    uint(b, 16, t.tap_type.0.into());
-    uint(b, 22, t.signal_source as u64);
+    w.uint(9, point);
+    w.uint(10, point);
+    w.uint(11, t.protocol.into());
+    w.big(13, t.server_port.into());
+    w.uint(14, agent_id.into());
+    w.uint(15, t.tap_port);
+    w.uint(16, t.tap_type.0.into());
+    w.uint(22, t.signal_source as u64);
 }
 
-fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
-    message(b, 1, |b| {
+#[inline(always)]
+fn flow_meter(m: &FlowMeter, w: &mut Wire<'_>) {
+    w.message(1, |w| {
         for (field, v) in (1..).zip([
             m.packet_tx,
             m.packet_rx,
@@ -135,16 +141,16 @@ fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
             m.new_flow,
             m.closed_flow,
         ]) {
-            uint(b, field, v);
+            w.uint(field, v);
         }
-        uint(b, 11, m.l7_request.into());
-        uint(b, 12, m.l7_response.into());
-        uint(b, 13, m.syn.into());
-        uint(b, 14, m.synack.into());
-        uint(b, 15, m.direction_score.into());
+        w.uint(11, m.l7_request.into());
+        w.uint(12, m.l7_response.into());
+        w.uint(13, m.syn.into());
+        w.uint(14, m.synack.into());
+        w.uint(15, m.direction_score.into());
     });
-    message(b, 2, |b| latencies(m, b));
-    message(b, 3, |b| {
+    w.message(2, |w| latencies(m, w));
+    w.message(3, |w| {
         for (field, v) in (1..).zip([
             m.retrans_tx,
             m.retrans_rx,
@@ -153,14 +159,15 @@ fn flow_meter(m: &FlowMeter, b: &mut Vec<u8>) {
             m.retrans_syn.into(),
             m.retrans_synack.into(),
         ]) {
-            uint(b, field, v);
+            w.uint(field, v);
         }
     });
-    message(b, 4, |b| anomalies(m, b));
-    message(b, 5, |b| uint(b, 1, m.flow_load));
+    w.message(4, |w| anomalies(m, w));
+    w.message(5, |w| w.uint(1, m.flow_load));
 }
 
-fn latencies(m: &FlowMeter, b: &mut Vec<u8>) {
+#[inline(always)]
+fn latencies(m: &FlowMeter, w: &mut Wire<'_>) {
     let fields: [(&Latency, u32, u32, u32); 7] = [
         (&m.rtt, 1, 7, 13),
         (&m.rtt_client, 2, 8, 14),
@@ -172,106 +179,112 @@ fn latencies(m: &FlowMeter, b: &mut Vec<u8>) {
     ];
     for (l, max, sum, count) in fields {
         if *l != Latency::default() {
-            uint(b, max, l.max.into());
-            uint(b, sum, l.sum);
-            uint(b, count, l.count.into());
+            w.uint(max, l.max.into());
+            w.uint(sum, l.sum);
+            w.uint(count, l.count.into());
         }
     }
 }
 
-fn anomalies(m: &FlowMeter, b: &mut Vec<u8>) {
-    for (field, v) in (1..).zip([
-        m.client_rst_flow,
-        m.server_rst_flow,
-        m.server_syn_miss,
-        m.client_ack_miss,
-        m.client_half_close_flow,
-        m.server_half_close_flow,
-        m.client_source_port_reuse,
-        m.client_establish_reset,
-        m.server_reset,
-        m.server_queue_lack,
-        m.server_establish_reset,
-        m.tcp_timeout,
-    ]) {
-        uint(b, field, v);
-    }
-    uint(b, 13, m.l7_client_error.into());
-    uint(b, 14, m.l7_server_error.into());
-    uint(b, 15, m.l7_timeout.into());
-    uint(b, 20, m.client_ooo);
-    uint(b, 21, m.server_ooo);
+#[inline(always)]
+fn anomalies(m: &FlowMeter, w: &mut Wire<'_>) {
+    w.rare_uints(
+        1,
+        [
+            m.client_rst_flow,
+            m.server_rst_flow,
+            m.server_syn_miss,
+            m.client_ack_miss,
+            m.client_half_close_flow,
+            m.server_half_close_flow,
+            m.client_source_port_reuse,
+            m.client_establish_reset,
+            m.server_reset,
+            m.server_queue_lack,
+            m.server_establish_reset,
+            m.tcp_timeout,
+        ],
+    );
+    w.uint(13, m.l7_client_error.into());
+    w.uint(14, m.l7_server_error.into());
+    w.uint(15, m.l7_timeout.into());
+    w.uint(20, m.client_ooo);
+    w.uint(21, m.server_ooo);
 }
 
 impl Encode for TaggedFlow {
     const TYPE: MessageType = MessageType::TaggedFlow;
 
-    fn encode(&self, agent_id: u16, buf: &mut Vec<u8>) {
-        message(buf, 1, |b| flow(self, agent_id, b));
+    #[inline(always)]
+    fn encode(&self, agent_id: u16, w: &mut Wire<'_>) {
+        w.long_message(1, |w| flow(self, agent_id, w));
     }
 }
 
-fn flow(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
-    message(b, 1, |b| flow_key(f, agent_id, b));
+#[inline(always)]
+fn flow(f: &TaggedFlow, agent_id: u16, w: &mut Wire<'_>) {
+    w.message(1, |w| flow_key(f, agent_id, w));
     let extra = f.extra.as_deref();
     let [client, server] = extra.map_or([None; 2], |e| e.real);
-    message(b, 2, |b| peer(&f.peers[0], client, b));
-    message(b, 3, |b| peer(&f.peers[1], server, b));
+    w.message(2, |w| peer(&f.peers[0], client, w));
+    w.message(3, |w| peer(&f.peers[1], server, w));
     if let Some(t) = extra.and_then(|e| e.tunnel.as_ref()) {
-        message(b, 4, |b| tunnel(t, b));
+        w.message(4, |w| tunnel(t, w));
     }
-    uint(b, 5, f.flow_id);
-    uint(b, 6, f.start_ns);
-    uint(b, 7, f.end_ns);
-    uint(b, 8, f.duration_ns);
-    uint(b, 10, f.vlan.into());
-    uint(b, 11, f.eth_type.into());
+    w.uint(5, f.flow_id);
+    w.time_ns(6, f.start_ns);
+    w.time_ns(7, f.end_ns);
+    w.uint(8, f.duration_ns);
+    w.uint(10, f.vlan.into());
+    w.big(11, f.eth_type.into());
     if let Some(p) = &f.perf {
-        uint(b, 12, 1);
-        message(b, 13, |b| perf(p, f.l7.as_ref(), f.key.protocol, b));
+        w.uint(12, 1);
+        w.message(13, |w| perf(p, f.l7.as_ref(), f.key.protocol, w));
     }
-    uint(b, 14, f.close_type as u64);
-    uint(b, 15, f.signal_source as u64);
-    uint(b, 16, f.is_active_service.into());
-    uint(b, 18, f.is_new.into());
-    uint(b, 19, f.observation_point.0.into());
-    uint(b, 20, f.syn_seq.into());
-    uint(b, 21, f.synack_seq.into());
-    uint(b, 22, f.last_keepalive_seq.into());
-    uint(b, 23, f.last_keepalive_ack.into());
-    uint(b, 25, f.direction_score.into());
+    w.uint(14, f.close_type as u64);
+    w.uint(15, f.signal_source as u64);
+    w.uint(16, f.is_active_service.into());
+    w.uint(18, f.is_new.into());
+    w.uint(19, f.observation_point.0.into());
+    w.big(20, f.syn_seq.into());
+    w.big(21, f.synack_seq.into());
+    w.uint(22, f.last_keepalive_seq.into());
+    w.uint(23, f.last_keepalive_ack.into());
+    w.uint(25, f.direction_score.into());
     if let Some(e) = extra.filter(|e| !e.aggregated_flow_ids.is_empty()) {
-        message(b, 27, |b| {
-            e.aggregated_flow_ids.iter().for_each(|id| varint(b, *id));
+        w.message(27, |w| {
+            e.aggregated_flow_ids.iter().for_each(|id| w.varint(*id));
         });
     }
-    uint(b, 28, f.init_ip_id.into());
+    w.uint(28, f.init_ip_id.into());
 }
 
-fn flow_key(f: &TaggedFlow, agent_id: u16, b: &mut Vec<u8>) {
+#[inline(always)]
+fn flow_key(f: &TaggedFlow, agent_id: u16, w: &mut Wire<'_>) {
     let k = &f.key;
-    uint(b, 1, agent_id.into());
-    uint(b, 2, k.tap_type.0.into());
-    uint(b, 3, k.tap_port);
-    uint(b, 4, k.mac[0].0);
-    uint(b, 5, k.mac[1].0);
+    w.uint(1, agent_id.into());
+    w.uint(2, k.tap_type.0.into());
+    w.uint(3, k.tap_port);
+    w.big(4, k.mac[0].0);
+    w.big(5, k.mac[1].0);
     // The receiver tells IPv4 from IPv6 by the EtherType; the IPv6 addresses are always 16 bytes.
     if f.eth_type == eth_type::IPV6 || k.is_ipv6 {
-        bytes(b, 8, k.ip[0].bytes());
-        bytes(b, 9, k.ip[1].bytes());
+        w.array(8, k.ip[0].bytes());
+        w.array(9, k.ip[1].bytes());
     } else {
-        uint(b, 6, k.ip[0].v4_u32().into());
-        uint(b, 7, k.ip[1].v4_u32().into());
-        bytes(b, 8, Ip::ZERO.bytes());
-        bytes(b, 9, Ip::ZERO.bytes());
+        w.big(6, k.ip[0].v4_u32().into());
+        w.big(7, k.ip[1].v4_u32().into());
+        w.array(8, Ip::ZERO.bytes());
+        w.array(9, Ip::ZERO.bytes());
     }
-    uint(b, 10, k.port[0].into());
-    uint(b, 11, k.port[1].into());
-    uint(b, 12, k.protocol.into());
+    w.big(10, k.port[0].into());
+    w.big(11, k.port[1].into());
+    w.uint(12, k.protocol.into());
 }
 
 /// `real`: address and port before a load balancer changed them, of which the wire takes IPv4 ones.
-fn peer(p: &FlowPeer, real: Option<(Ip, u16)>, b: &mut Vec<u8>) {
+#[inline(always)]
+fn peer(p: &FlowPeer, real: Option<(Ip, u16)>, w: &mut Wire<'_>) {
     for (field, v) in (1..).zip([
         p.bytes,
         p.l3_bytes,
@@ -279,43 +292,43 @@ fn peer(p: &FlowPeer, real: Option<(Ip, u16)>, b: &mut Vec<u8>) {
         p.packets,
         p.total_bytes,
         p.total_packets,
-        p.first_ns,
-        p.last_ns,
-        p.tcp_flags.into(),
     ]) {
-        uint(b, field, v);
+        w.uint(field, v);
     }
-    uint(b, 11, p.is_l2_end.into());
-    uint(b, 12, p.is_l3_end.into());
+    w.time_ns(7, p.first_ns);
+    w.time_ns(8, p.last_ns);
+    w.uint(9, p.tcp_flags.into());
+    w.uint(11, p.is_l2_end.into());
+    w.uint(12, p.is_l3_end.into());
     if let Some((ip, port)) = real {
-        uint(b, 20, ip.v4_u32().into());
-        uint(b, 21, port.into());
+        w.uint(20, ip.v4_u32().into());
+        w.uint(21, port.into());
     }
 }
 
 /// The outer addresses of each direction, its sender's first.
-fn tunnel(t: &FlowTunnel, b: &mut Vec<u8>) {
+fn tunnel(t: &FlowTunnel, w: &mut Wire<'_>) {
     let known = t.known();
     let sides = [&t.tx, &t.rx];
     let v4 = |t: &Tunnel, ip: Ip| if t.is_ipv6 { 0 } else { ip.v4_u32().into() };
     for (field, t) in [1, 3].into_iter().zip(sides) {
-        uint(b, field, v4(t, t.src));
-        uint(b, field + 1, v4(t, t.dst));
+        w.uint(field, v4(t, t.src));
+        w.uint(field + 1, v4(t, t.dst));
     }
     // Link addresses have 32 bits on the wire: the lower ones, which tell hosts apart.
     for (field, t) in [5, 7].into_iter().zip(sides) {
-        uint(b, field, t.mac_src.0 & u64::from(u32::MAX));
-        uint(b, field + 1, t.mac_dst.0 & u64::from(u32::MAX));
+        w.uint(field, t.mac_src.0 & u64::from(u32::MAX));
+        w.uint(field + 1, t.mac_dst.0 & u64::from(u32::MAX));
     }
-    uint(b, 9, t.tx.id.into());
-    uint(b, 10, t.rx.id.into());
-    uint(b, 11, known.kind.number().into());
-    uint(b, 12, known.tier.into());
-    uint(b, 13, known.is_ipv6.into());
+    w.uint(9, t.tx.id.into());
+    w.uint(10, t.rx.id.into());
+    w.uint(11, known.kind.number().into());
+    w.uint(12, known.tier.into());
+    w.uint(13, known.is_ipv6.into());
     for (field, t) in [101, 103].into_iter().zip(sides) {
         if t.is_ipv6 {
-            bytes(b, field, t.src.bytes());
-            bytes(b, field + 1, t.dst.bytes());
+            w.bytes(field, t.src.bytes());
+            w.bytes(field + 1, t.dst.bytes());
         }
     }
 }
@@ -325,10 +338,11 @@ const L4_TCP: u64 = 1;
 const L4_UDP: u64 = 2;
 const L4_ICMP: u64 = 3;
 
-fn perf(p: &L4Perf, l7: Option<&L7Perf>, ip_protocol: u8, b: &mut Vec<u8>) {
-    message(b, 1, |b| tcp_perf(p, b));
+#[inline(always)]
+fn perf(p: &L4Perf, l7: Option<&L7Perf>, ip_protocol: u8, w: &mut Wire<'_>) {
+    w.message(1, |w| tcp_perf(p, w));
     if let Some(l7) = l7 {
-        message(b, 2, |b| l7_perf(l7, b));
+        w.message(2, |w| l7_perf(l7, w));
     }
     let l4 = match ip_protocol {
         protocol::TCP => L4_TCP,
@@ -336,14 +350,15 @@ fn perf(p: &L4Perf, l7: Option<&L7Perf>, ip_protocol: u8, b: &mut Vec<u8>) {
         protocol::ICMPV4 | protocol::ICMPV6 => L4_ICMP,
         _ => 0,
     };
-    uint(b, 3, l4);
+    w.uint(3, l4);
     if let Some(l7) = l7 {
-        uint(b, 4, l7.protocol as u64);
-        uint(b, 5, l7.failed.into());
+        w.uint(4, l7.protocol as u64);
+        w.uint(5, l7.failed.into());
     }
 }
 
-fn l7_perf(l7: &L7Perf, b: &mut Vec<u8>) {
+#[inline(always)]
+fn l7_perf(l7: &L7Perf, w: &mut Wire<'_>) {
     let m = &l7.meter;
     for (field, v) in (1..).zip([
         m.request,
@@ -353,38 +368,34 @@ fn l7_perf(l7: &L7Perf, b: &mut Vec<u8>) {
         m.timeout,
         m.rrt.count,
     ]) {
-        uint(b, field, v.into());
+        w.uint(field, v.into());
     }
-    uint(b, 7, m.rrt.sum);
-    uint(b, 8, m.rrt.max.into());
-    uint(b, 9, l7.tls_rtt.into());
+    w.uint(7, m.rrt.sum);
+    w.uint(8, m.rrt.max.into());
+    w.uint(9, l7.tls_rtt.into());
 }
 
-fn tcp_perf(p: &L4Perf, b: &mut Vec<u8>) {
+#[inline(always)]
+fn tcp_perf(p: &L4Perf, w: &mut Wire<'_>) {
     // These sums are 32 bits wide on the wire; a minute of latencies in microseconds may be more.
     let sum = |l: &Latency| l.sum.min(u32::MAX.into());
-    uint(b, 1, p.rtt_client.max.into());
-    uint(b, 2, p.rtt_server.max.into());
-    uint(b, 3, p.srt.max.into());
-    uint(b, 4, p.art.max.into());
-    uint(b, 5, p.rtt.into());
-    uint(b, 8, sum(&p.srt));
-    uint(b, 9, sum(&p.art));
-    uint(b, 12, p.srt.count.into());
-    uint(b, 13, p.art.count.into());
+    w.uint(1, p.rtt_client.max.into());
+    w.uint(2, p.rtt_server.max.into());
+    w.uint(3, p.srt.max.into());
+    w.uint(4, p.art.max.into());
+    w.uint(5, p.rtt.into());
+    w.uint(8, sum(&p.srt));
+    w.uint(9, sum(&p.art));
+    w.uint(12, p.srt.count.into());
+    w.uint(13, p.art.count.into());
     for (field, side) in [(14, 0), (15, 1)] {
-        message(b, field, |b| {
+        w.message(field, |w| {
             for (field, counts) in (1..).zip([&p.retrans, &p.zero_win, &p.ooo]) {
-                uint(
-                    b,
-                    field,
-                    counts.get(side).copied().unwrap_or_default().into(),
-                );
+                w.uint(field, counts.get(side).copied().unwrap_or_default().into());
             }
         });
     }
-    uint(
-        b,
+    w.uint(
         16,
         p.retrans
             .iter()
@@ -392,20 +403,20 @@ fn tcp_perf(p: &L4Perf, b: &mut Vec<u8>) {
             .sum::<u64>()
             .min(u32::MAX.into()),
     );
-    uint(b, 17, p.syn.into());
-    uint(b, 18, p.synack.into());
-    uint(b, 19, p.cit.max.into());
-    uint(b, 20, sum(&p.cit));
-    uint(b, 21, p.cit.count.into());
-    uint(b, 22, p.fin.into());
+    w.uint(17, p.syn.into());
+    w.uint(18, p.synack.into());
+    w.uint(19, p.cit.max.into());
+    w.uint(20, sum(&p.cit));
+    w.uint(21, p.cit.count.into());
+    w.uint(22, p.fin.into());
 }
 
 impl Encode for Stats {
     const TYPE: MessageType = MessageType::Dfstats;
 
-    fn encode(&self, _: u16, buf: &mut Vec<u8>) {
+    fn encode(&self, _: u16, w: &mut Wire<'_>) {
         // A few dozen every other second: the generated code will do.
-        buf.extend_from_slice(&self.encode_to_vec());
+        w.raw(&self.encode_to_vec());
     }
 }
 

@@ -1,11 +1,20 @@
+use crate::wire::Wire;
 use crate::{Batch, Encode, Pool};
 use messages::frame::{BATCH_BYTES, Encoder, HEADER_LEN, Header, MAX_FRAME};
+use std::io::Cursor;
 use std::time::Duration;
 use tokio::time::Instant;
 use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
 
-/// zstd's own default.
-const LEVEL: i32 = 3;
+/// Of zstd: docs/adr/0010-zstd-level-of-request-logs.md.
+const LEVEL: i32 = 1;
+/// Bytes of a message's length.
+const LENGTH: usize = 4;
+/// Most bytes of a message, so that the frame that it is the last of is not too large.
+const MAX_MESSAGE: usize = MAX_FRAME - HEADER_LEN - BATCH_BYTES - 8;
+/// Room for a frame, its last message included unless that is a very long one.
+const ROOM: usize = HEADER_LEN + BATCH_BYTES + 16 * 1024;
 
 /// Who sends: the part of a frame's header that is the same in every frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -32,12 +41,16 @@ pub struct Frame {
 pub(crate) struct FrameBuilder<T> {
     ids: SenderIds,
     compressor: Option<Compressor<'static>>,
-    /// Header and body of the frame that is being filled.
-    bytes: Batch<u8>,
+    /// The frame that is being filled, without its header so far. The same memory for all: what is written over need not
+    /// be cleared, and stays in the cache.
+    room: Vec<u8>,
+    /// Where it ends.
+    end: usize,
     rows: u64,
     carried: u64,
     /// When its first message came.
     since: Option<Instant>,
+    /// Memory of the frames that left.
     pool: Pool<u8>,
     of: std::marker::PhantomData<fn(T)>,
 }
@@ -49,7 +62,6 @@ pub(crate) struct TooLarge;
 impl<T: Encode> FrameBuilder<T> {
     /// With zstd, or without compression also where zstd cannot be set up.
     pub(crate) fn new(ids: SenderIds, zstd: bool) -> Self {
-        let pool = Pool::default();
         Self {
             ids,
             compressor: if zstd {
@@ -57,11 +69,12 @@ impl<T: Encode> FrameBuilder<T> {
             } else {
                 None
             },
-            bytes: pool.batch(),
+            room: Vec::new(),
+            end: HEADER_LEN,
             rows: 0,
             carried: 0,
             since: None,
-            pool,
+            pool: Pool::default(),
             of: std::marker::PhantomData,
         }
     }
@@ -79,24 +92,25 @@ impl<T: Encode> FrameBuilder<T> {
     /// Appends a message; the frame comes back when that has made it full.
     #[inline]
     pub(crate) fn push(&mut self, item: &T, now: Instant) -> Result<Option<Frame>, TooLarge> {
-        if self.bytes.is_empty() {
-            self.bytes.reserve(HEADER_LEN + BATCH_BYTES + 4096);
-            self.bytes.resize(HEADER_LEN, 0);
-        }
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        item.encode(self.ids.agent_id, &mut self.bytes);
-        let len = self.bytes.len() - at - 4;
-        if len > MAX_FRAME - HEADER_LEN - BATCH_BYTES - 8 {
-            self.bytes.truncate(at);
+        let at = self.end + LENGTH;
+        let len = loop {
+            let room = self.room.get_mut(at..).unwrap_or_default();
+            match written(item, self.ids.agent_id, room) {
+                Ok(len) => break len,
+                Err(more) if more > MAX_MESSAGE + Wire::SLACK => return Err(TooLarge),
+                Err(more) => self.room.resize(ROOM.max(at + more), 0),
+            }
+        };
+        if len > MAX_MESSAGE {
             return Err(TooLarge);
         }
-        if let Some(slot) = self.bytes.get_mut(at..at + 4) {
+        if let Some(slot) = self.room.get_mut(self.end..at) {
             slot.copy_from_slice(&(len as u32).to_le_bytes());
         }
+        self.end = at + len;
         self.rows += 1;
         self.since.get_or_insert(now);
-        Ok(if self.bytes.len() - HEADER_LEN > BATCH_BYTES {
+        Ok(if self.end - HEADER_LEN > BATCH_BYTES {
             self.take()
         } else {
             None
@@ -116,19 +130,20 @@ impl<T: Encode> FrameBuilder<T> {
         if self.rows == 0 {
             return None;
         }
-        let mut bytes = std::mem::replace(&mut self.bytes, self.pool.batch());
-        let mut encoder = Encoder::Raw;
-        if let Some(c) = &mut self.compressor
-            && let Some(body) = bytes.get(HEADER_LEN..)
-        {
-            let mut packed = self.pool.batch();
-            packed.resize(HEADER_LEN, 0);
-            // A body that zstd cannot take goes as it is.
-            if let Ok(z) = c.compress(body) {
-                packed.extend_from_slice(&z);
-                bytes = packed;
-                encoder = Encoder::Zstd;
-            }
+        let mut bytes = self.pool.batch();
+        bytes.resize(HEADER_LEN, 0);
+        let body = self.room.get(HEADER_LEN..self.end).unwrap_or_default();
+        let c = self.compressor.as_mut();
+        let encoder = if c.is_some_and(|c| compress(c, body, &mut bytes)) {
+            Encoder::Zstd
+        } else {
+            // Also a body that zstd cannot take goes as it is.
+            bytes.extend_from_slice(body);
+            Encoder::Raw
+        };
+        self.end = HEADER_LEN;
+        if self.room.len() > 2 * ROOM {
+            self.room = Vec::new();
         }
         let header = Header {
             frame_size: bytes.len() as u32,
@@ -150,6 +165,24 @@ impl<T: Encode> FrameBuilder<T> {
             carried,
         })
     }
+}
+
+/// Bytes of the message that is now in `room`, or else how many are needed. A function of its own, so that its position
+/// stays in a register.
+#[inline(never)]
+fn written<T: Encode>(item: &T, agent_id: u16, room: &mut [u8]) -> Result<usize, usize> {
+    let mut wire = Wire::new(room);
+    item.encode(agent_id, &mut wire);
+    wire.finish()
+}
+
+/// Appends `body`, compressed; nothing if that fails.
+fn compress(c: &mut Compressor<'_>, body: &[u8], bytes: &mut Vec<u8>) -> bool {
+    let at = bytes.len();
+    bytes.reserve(compress_bound(body.len()));
+    let mut to = Cursor::new(bytes);
+    to.set_position(at as u64);
+    c.compress_to_buffer(body, &mut to).is_ok()
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ struct Blob(usize);
 impl Encode for Blob {
     const TYPE: MessageType = MessageType::Syslog;
 
-    fn encode(&self, _: u16, buf: &mut Vec<u8>) {
-        buf.resize(buf.len() + self.0, 7);
+    fn encode(&self, _: u16, w: &mut Wire<'_>) {
+        w.raw(&vec![7; self.0]);
     }
 }
 

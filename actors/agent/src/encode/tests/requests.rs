@@ -39,7 +39,7 @@ fn a_document_about_requests() {
     };
     let buf = bytes_of(&d);
     let m = metric::Document::decode(buf.as_slice()).unwrap();
-    assert_eq!(buf.len(), m.encoded_len(), "nothing unknown in it");
+    assert_eq!(buf, m.encode_to_vec(), "nothing unknown in it");
     assert_eq!((m.timestamp, m.flags), (T0, 1));
     let tag = m.tag.unwrap();
     assert_eq!(tag.code, code::EDGE_L4 | code::L7_PROTOCOL);
@@ -74,7 +74,7 @@ fn a_document_about_requests() {
 fn decoded(l: &AppProtoLogsData) -> flow_log::AppProtoLogsData {
     let buf = bytes_of(l);
     let m = flow_log::AppProtoLogsData::decode(buf.as_slice()).unwrap();
-    assert_eq!(buf.len(), m.encoded_len(), "nothing unknown in it");
+    assert_eq!(buf, m.encode_to_vec(), "nothing unknown in it");
     m
 }
 
