@@ -65,25 +65,24 @@ impl Body {
         (self.lost, self.have, self.left) = (true, 0, 0);
     }
 
-    /// How many of the next bytes must be seen for a prefix to be whole; 0 = those are skipped that come next.
-    pub(super) const fn wanted(&self) -> usize {
-        if self.other || self.left > 0 {
-            0
-        } else {
-            PREFIX - self.have
+    /// How many of the next bytes, of which there are `left`, need not be seen: the rest of a message, or all of what
+    /// has none.
+    pub(super) fn skip(&mut self, left: usize) -> Option<usize> {
+        if self.other {
+            return Some(left);
         }
+        let n = self.left.min(left as u64);
+        self.left -= n;
+        (n > 0).then_some(n as usize)
     }
 
-    /// Takes the next bytes, at least 1 unless none are wanted; `p.left` is at least 1.
+    /// How many of the next bytes must be seen for a prefix to be whole.
+    pub(super) const fn wanted(&self) -> usize {
+        PREFIX - self.have
+    }
+
+    /// Takes the next bytes, at least 1, where nothing is to be skipped; `p.left` is at least 1.
     pub(super) fn step(&mut self, data: &[u8], p: &Place) -> Step {
-        if self.other {
-            return Step::Read(p.left);
-        }
-        if self.left > 0 {
-            let n = self.left.min(p.left as u64);
-            self.left -= n;
-            return Step::Read(n as usize);
-        }
         let begins_frame = p.left == p.whole;
         if self.lost && !(begins_frame && p.whole >= PREFIX || self.have > 0) {
             return Step::Read(p.left);

@@ -8,6 +8,7 @@ use super::frame::{
 use super::head::{Block, MOST_BLOCK};
 use super::hpack::Decoder;
 use super::streams::Streams;
+use crate::trace::Configured;
 use crate::{Cx, Parsed, Parser};
 use messages::{L7Message, Mark, ResponseStatus, Side};
 
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     client: Sender,
     server: Sender,
     pub(super) streams: Streams,
+    /// Of the settings, which are the same as long as the conversation lasts.
+    pub(super) configured: Option<Configured>,
 }
 
 impl Connection {
@@ -146,8 +149,13 @@ impl Connection {
             };
             let rest = data.get(at..).unwrap_or_default();
             let body = &mut stream.sent(from).body;
+            if let Some(read) = body.skip(d.left) {
+                d.left = d.left.saturating_sub(read);
+                at = at.saturating_add(read);
+                continue;
+            }
             let wanted = body.wanted().min(d.left);
-            if wanted > 0 && rest.is_empty() {
+            if rest.is_empty() {
                 self.sender(from).data = Some(d);
                 return Parsed::Done(at as u64);
             }
@@ -218,7 +226,8 @@ impl Connection {
             stream.tell(Side::Server, cx);
         } else if from == Side::Server && !sent.head {
             let status = ResponseStatus::ServerError;
-            let mut m = of_stream(L7Message::response(protocol(grpc), status), id);
+            let mut m = Box::new(L7Message::response(protocol(grpc), status));
+            of_stream(&mut m, id);
             m.exception = exception.into();
             (m.start, m.end) = (cx.at(0), cx.at(frame - 1));
             m.captured_bytes = u32::try_from(frame).unwrap_or(u32::MAX);
@@ -233,7 +242,7 @@ impl Parser for Connection {
         if self.sender(from).data.is_some() {
             return self.data(from, data, 0, cx);
         }
-        if from == Side::Client {
+        if from == Side::Client && data.first() == PREFACE.first() {
             if data.starts_with(PREFACE) {
                 return Parsed::Done(PREFACE.len() as u64);
             }

@@ -1,9 +1,9 @@
 //! What the fields of a header block say.
 use super::grpc;
 use crate::endpoint::endpoint;
-use crate::trace::TraceHeaders;
-use crate::{Settings, string};
-use messages::{L7Message, L7Protocol, ResponseStatus};
+use crate::trace::{Configured, TraceHeaders};
+use crate::{Settings, string, text};
+use messages::{L7Message, L7Protocol, ResponseStatus, Text};
 
 /// What the first field of a block is: the pseudo-header fields of a head come before all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,10 +22,10 @@ pub(super) struct Fields {
     count: usize,
     /// There were fields that are not known.
     pub(super) unknown: bool,
-    method: String,
-    path: String,
-    authority: String,
-    host: String,
+    method: Text,
+    path: Text,
+    authority: Text,
+    host: Text,
     pub(super) status: Option<u16>,
     /// `content-type`: it is gRPC's.
     content_type: Option<bool>,
@@ -39,7 +39,13 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Takes in the next field; `None` = it is not known.
-    pub(super) fn take(&mut self, settings: &Settings, field: Option<(&[u8], &[u8])>) {
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        settings: &Settings,
+        configured: &Configured,
+        field: Option<(&[u8], &[u8])>,
+    ) {
         self.count += 1;
         let Some((name, value)) = field else {
             self.unknown = true;
@@ -51,22 +57,31 @@ impl Fields {
                 _ => First::Regular,
             };
         }
-        match name {
-            b":method" => self.method = string(value),
-            b":path" => self.path = string(value),
-            b":authority" => self.authority = string(value),
-            b":status" => self.status = digits(value).and_then(|n| u16::try_from(n).ok()),
-            b"host" => self.host = string(value),
-            b"content-type" => self.content_type = Some(value.starts_with(b"application/grpc")),
-            b"content-length" => self.content_length = digits(value),
-            b"grpc-status" => self.grpc_status = digits(value),
-            b"grpc-message" => self.grpc_message = string(&grpc::percent_decoded(value)),
-            b"user-agent" => self.trace.user_agent(value),
-            b"referer" => self.trace.referer(value),
+        // By length first: most names are told from all others by it.
+        match name.len() {
+            4 if name == b"host" => self.host = text(value),
+            5 if name == b":path" => self.path = text(value),
+            7 if name == b":method" => self.method = method(value),
+            7 if name == b":status" => {
+                self.status = digits(value).and_then(|n| u16::try_from(n).ok());
+            }
+            7 if name == b"referer" => self.trace.referer(value),
+            10 if name == b":authority" => self.authority = text(value),
+            10 if name == b"user-agent" => self.trace.user_agent(value),
+            11 if name == b"grpc-status" => self.grpc_status = digits(value),
+            12 if name == b"content-type" => {
+                self.content_type = Some(value.starts_with(b"application/grpc"));
+            }
+            12 if name == b"grpc-message" => {
+                self.grpc_message = string(&grpc::percent_decoded(value));
+            }
+            14 if name == b"content-length" => self.content_length = digits(value),
             _ => {}
         }
         self.grpc_fields |= name.starts_with(b"grpc-");
-        self.trace.take(settings, name, value);
+        if configured.may_hold(name) {
+            self.trace.take(settings, name, value);
+        }
     }
 
     /// It is gRPC: `None` = it cannot be told.
@@ -85,34 +100,35 @@ impl Fields {
     }
 
     /// There is what only a request has.
-    pub(super) const fn is_request(&self) -> bool {
+    pub(super) fn is_request(&self) -> bool {
         !self.method.is_empty() || !self.path.is_empty() || !self.authority.is_empty()
     }
 
     /// The request that the block is the head of.
-    pub(super) fn request(self, stream: u32, grpc: bool, settings: &Settings) -> L7Message {
-        let mut m = of_stream(L7Message::request(protocol(grpc)), stream);
-        m.request_type = self.method.into();
+    pub(super) fn request(self, stream: u32, grpc: bool, settings: &Settings) -> Box<L7Message> {
+        let mut m = Box::new(L7Message::request(protocol(grpc)));
+        of_stream(&mut m, stream);
+        m.request_type = self.method;
         m.request_domain = match self.authority.is_empty() {
-            true => self.host.into(),
-            false => self.authority.into(),
+            true => self.host,
+            false => self.authority,
         };
         m.endpoint = match &self.path {
             p if p.is_empty() => "".into(),
-            p if grpc => p.clone().into(),
+            p if grpc => p.clone(),
             p => endpoint(p, settings.endpoint_segments).into(),
         };
         if grpc {
             m.rpc_service = grpc::service(&self.path).to_owned().into();
         }
-        m.request_resource = self.path.into();
+        m.request_resource = self.path;
         m.request_length = self.content_length;
         self.trace.finish(&mut m);
         m
     }
 
     /// The response that the block is the head of, and perhaps the end, too.
-    pub(super) fn response(mut self, stream: u32, grpc: bool) -> L7Message {
+    pub(super) fn response(mut self, stream: u32, grpc: bool) -> Box<L7Message> {
         let status = match self.status {
             None => ResponseStatus::Unknown,
             Some(400..=499) => ResponseStatus::ClientError,
@@ -121,7 +137,8 @@ impl Fields {
             Some(_) if grpc => ResponseStatus::Unknown,
             Some(_) => ResponseStatus::Ok,
         };
-        let mut m = of_stream(L7Message::response(protocol(grpc), status), stream);
+        let mut m = Box::new(L7Message::response(protocol(grpc), status));
+        of_stream(&mut m, stream);
         m.code = self.status.map(i32::from);
         m.response_length = self.content_length;
         self.end(&mut m);
@@ -136,7 +153,11 @@ impl Fields {
         };
         m.protocol = L7Protocol::Grpc;
         m.status = grpc::status(code);
-        m.attribute("grpc_status", code.to_string());
+        m.attributes.reserve_exact(1);
+        match grpc::digits(code) {
+            Some(digits) => m.attribute("grpc_status", digits),
+            None => m.attribute("grpc_status", code.to_string()),
+        }
         if code != 0 {
             m.exception = match std::mem::take(&mut self.grpc_message) {
                 text if text.is_empty() => grpc::name(code).into(),
@@ -147,11 +168,10 @@ impl Fields {
 }
 
 /// What every message of a stream has.
-pub(super) fn of_stream(mut m: L7Message, stream: u32) -> L7Message {
+pub(super) fn of_stream(m: &mut L7Message, stream: u32) {
     m.session = Some(u64::from(stream));
     m.request_id = m.session;
     m.version = "2".into();
-    m
 }
 
 pub(super) const fn protocol(grpc: bool) -> L7Protocol {
@@ -161,9 +181,26 @@ pub(super) const fn protocol(grpc: bool) -> L7Protocol {
     }
 }
 
+/// A method; the usual ones need no memory.
+fn method(value: &[u8]) -> Text {
+    match value {
+        b"GET" => "GET".into(),
+        b"POST" => "POST".into(),
+        b"PUT" => "PUT".into(),
+        b"HEAD" => "HEAD".into(),
+        b"PATCH" => "PATCH".into(),
+        b"DELETE" => "DELETE".into(),
+        b"OPTIONS" => "OPTIONS".into(),
+        other => text(other),
+    }
+}
+
 fn digits(value: &[u8]) -> Option<u32> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+    if value.is_empty() {
         return None;
     }
-    str::from_utf8(value).ok()?.parse().ok()
+    value.iter().try_fold(0_u32, |n, b| {
+        let digit = b.is_ascii_digit().then(|| u32::from(b - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
 }

@@ -3,6 +3,7 @@ use super::connection::Connection;
 use super::fields::{Fields, First};
 use super::frame::{END_HEADERS, END_STREAM, Frame, HEAD, Kind};
 use crate::Cx;
+use crate::trace::Configured;
 use messages::{L7Message, Mark, MessageKind, Side};
 
 /// More of a header block in several frames is not kept.
@@ -85,9 +86,14 @@ impl Connection {
     ) -> Option<()> {
         let mut fields = Fields::default();
         let settings = cx.settings;
+        let configured = *self
+            .configured
+            .get_or_insert_with(|| Configured::of(settings));
         let hpack = &mut self.sender(from).hpack;
         hpack
-            .decode(bytes, !block.cut, |field| fields.take(settings, field))
+            .decode(bytes, !block.cut, |field| {
+                fields.take(settings, &configured, field);
+            })
             .ok()?;
         fields.unknown |= block.cut;
         let place = |m: &mut L7Message| {
@@ -124,12 +130,14 @@ impl Connection {
         if fields.status.is_some() {
             return None;
         }
-        let seen = self
-            .streams
-            .get(id)
-            .is_some_and(|s| s.sent(Side::Client).head);
-        let trailers = fields.first == First::Regular
-            || !fields.is_request() && (seen || !self.streams.is_new(id));
+        // A new one need not be looked for.
+        let is_new = self.streams.is_new(id);
+        let seen = !is_new
+            && self
+                .streams
+                .get(id)
+                .is_some_and(|s| s.has_head(Side::Client));
+        let trailers = fields.first == First::Regular || !fields.is_request() && (seen || !is_new);
         if seen || trailers {
             return Some(());
         }
@@ -156,9 +164,9 @@ impl Connection {
         if fields.is_interim() {
             return Some(());
         }
-        let known = self.streams.has(id);
-        if let Some(stream) = self.streams.get(id)
-            && stream.sent(Side::Server).head
+        let mut known = self.streams.get(id);
+        if let Some(stream) = &mut known
+            && stream.has_head(Side::Server)
         {
             if let Some(m) = stream.sent(Side::Server).held() {
                 fields.end(m);
@@ -172,7 +180,7 @@ impl Connection {
         }
         let trailers = fields.status.is_none() && fields.first == First::Regular;
         let says_how = fields.status.is_some() || fields.grpc_status.is_some();
-        if !known && !says_how && (trailers || block.end_stream) {
+        if known.is_none() && !says_how && (trailers || block.end_stream) {
             // The end of a response that was not seen.
             return Some(());
         }
@@ -187,11 +195,8 @@ impl Connection {
         let mut message = match stream.pushed {
             false => fields.response(id, stream.grpc == Some(true)),
             true => {
-                let mut promised = stream
-                    .sent(Side::Client)
-                    .held()
-                    .cloned()
-                    .unwrap_or_default();
+                let held = stream.sent(Side::Client).held().cloned();
+                let mut promised = Box::new(held.unwrap_or_default());
                 let response = fields.response(id, false);
                 promised.kind = MessageKind::Session;
                 promised.status = response.status;
