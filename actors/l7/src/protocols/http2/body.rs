@@ -47,12 +47,10 @@ pub(super) struct Body {
 /// Where bytes of DATA are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// Of the first of them.
+    /// Of the first of them, or of the frame's head where they are its first.
     pub(super) at: Mark,
     /// Of the last of them that a prefix may need.
     pub(super) end: Mark,
-    /// Of the frame's head.
-    pub(super) frame: Mark,
     /// Content of the frame.
     pub(super) whole: usize,
     /// Of it not read yet, with these.
@@ -88,10 +86,7 @@ impl Body {
             return Step::Read(p.left);
         }
         if self.have == 0 {
-            (self.begun, self.head) = match begins_frame {
-                true => (p.frame, 9),
-                false => (p.at, 0),
-            };
+            (self.begun, self.head) = (p.at, if begins_frame { 9 } else { 0 });
         }
         let mut read = 0;
         for (to, b) in self

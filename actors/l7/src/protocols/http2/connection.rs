@@ -125,22 +125,26 @@ impl Connection {
         if let Some(stream) = self.streams.get(frame.stream) {
             stream.sent(from).add(HEAD + frame.length, content);
         }
-        self.sender(from).data = Some(Data {
+        let d = Data {
             stream: frame.stream,
             end_stream: frame.has(END_STREAM),
             start: cx.at(0),
             whole: content,
             left: content,
             padding: after,
-        });
-        self.data(from, data, HEAD + before, cx)
+        };
+        self.data(from, d, data, HEAD + before, cx)
     }
 
     /// Content of DATA, from `at` on.
-    fn data(&mut self, from: Side, data: &[u8], mut at: usize, cx: &mut Cx<'_>) -> Parsed {
-        let Some(mut d) = self.sender(from).data.take() else {
-            return Parsed::Not;
-        };
+    fn data(
+        &mut self,
+        from: Side,
+        mut d: Data,
+        data: &[u8],
+        mut at: usize,
+        cx: &mut Cx<'_>,
+    ) -> Parsed {
         while d.left > 0 {
             let known = self.streams.get(d.stream).filter(|s| s.has_head(from));
             let Some(stream) = known else {
@@ -160,9 +164,12 @@ impl Connection {
                 return Parsed::Done(at as u64);
             }
             let place = Place {
-                at: cx.at(at),
+                at: if d.left == d.whole {
+                    d.start
+                } else {
+                    cx.at(at)
+                },
                 end: cx.at(at + wanted.min(rest.len()).saturating_sub(1)),
-                frame: d.start,
                 whole: d.whole,
                 left: d.left,
             };
@@ -226,7 +233,7 @@ impl Connection {
             stream.tell(Side::Server, cx);
         } else if from == Side::Server && !sent.head {
             let status = ResponseStatus::ServerError;
-            let mut m = Box::new(L7Message::response(protocol(grpc), status));
+            let mut m = L7Message::response(protocol(grpc), status);
             of_stream(&mut m, id);
             m.exception = exception.into();
             (m.start, m.end) = (cx.at(0), cx.at(frame - 1));
@@ -239,8 +246,8 @@ impl Connection {
 
 impl Parser for Connection {
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
-        if self.sender(from).data.is_some() {
-            return self.data(from, data, 0, cx);
+        if let Some(d) = self.sender(from).data.take() {
+            return self.data(from, d, data, 0, cx);
         }
         if from == Side::Client && data.first() == PREFACE.first() {
             if data.starts_with(PREFACE) {

@@ -105,8 +105,8 @@ impl Fields {
     }
 
     /// The request that the block is the head of.
-    pub(super) fn request(self, stream: u32, grpc: bool, settings: &Settings) -> Box<L7Message> {
-        let mut m = Box::new(L7Message::request(protocol(grpc)));
+    pub(super) fn request(self, stream: u32, grpc: bool, settings: &Settings) -> L7Message {
+        let mut m = L7Message::request(protocol(grpc));
         of_stream(&mut m, stream);
         m.request_type = self.method;
         m.request_domain = match self.authority.is_empty() {
@@ -128,7 +128,7 @@ impl Fields {
     }
 
     /// The response that the block is the head of, and perhaps the end, too.
-    pub(super) fn response(mut self, stream: u32, grpc: bool) -> Box<L7Message> {
+    pub(super) fn response(mut self, stream: u32, grpc: bool) -> L7Message {
         let status = match self.status {
             None => ResponseStatus::Unknown,
             Some(400..=499) => ResponseStatus::ClientError,
@@ -137,7 +137,7 @@ impl Fields {
             Some(_) if grpc => ResponseStatus::Unknown,
             Some(_) => ResponseStatus::Ok,
         };
-        let mut m = Box::new(L7Message::response(protocol(grpc), status));
+        let mut m = L7Message::response(protocol(grpc), status);
         of_stream(&mut m, stream);
         m.code = self.status.map(i32::from);
         m.response_length = self.content_length;

@@ -196,7 +196,7 @@ impl Connection {
             false => fields.response(id, stream.grpc == Some(true)),
             true => {
                 let held = stream.sent(Side::Client).held().cloned();
-                let mut promised = Box::new(held.unwrap_or_default());
+                let mut promised = held.unwrap_or_default();
                 let response = fields.response(id, false);
                 promised.kind = MessageKind::Session;
                 promised.status = response.status;

@@ -87,7 +87,7 @@ impl Stream {
     }
 
     /// The head of the request or response that `by` sends; held as long as more may be said of it.
-    pub(super) fn begin(&mut self, by: Side, mut message: Box<L7Message>, cx: &mut Cx<'_>) {
+    pub(super) fn begin(&mut self, by: Side, mut message: L7Message, cx: &mut Cx<'_>) {
         if by == Side::Client {
             if message.endpoint.len() <= MOST_ENDPOINT {
                 self.endpoint = message.endpoint.clone().into_owned();
@@ -106,34 +106,38 @@ impl Stream {
             // How a call went is worth more.
             message.trace = None;
         }
-        let grpc = self.grpc;
+        let at_once = self.grpc == Some(false) || long && by == Side::Client;
+        let other = self.grpc == Some(false);
         let sent = self.sent(by);
         sent.head = true;
-        sent.held = Some(message);
-        sent.body.other = grpc == Some(false);
-        if grpc == Some(false) || long && by == Side::Client {
-            self.tell(by, cx);
+        sent.body.other = other;
+        if at_once {
+            self.tell_now(by, message, cx);
+        } else {
+            sent.held = Some(Box::new(message));
         }
     }
 
     /// Remembers the request that the server promises to answer.
-    pub(super) fn promise(&mut self, message: Box<L7Message>) {
+    pub(super) fn promise(&mut self, message: L7Message) {
         if weight(&message) <= MOST_HELD {
-            self.client.held = Some(message);
+            self.client.held = Some(Box::new(message));
         }
     }
 
     /// Tells what of `by` is held.
     pub(super) fn tell(&mut self, by: Side, cx: &mut Cx<'_>) {
-        let pushed = self.pushed;
-        let sent = self.sent(by);
-        let Some(mut m) = sent.held.take() else {
-            return;
-        };
-        if pushed && by == Side::Client {
+        if let Some(m) = self.sent(by).held.take() {
+            self.tell_now(by, *m, cx);
+        }
+    }
+
+    fn tell_now(&mut self, by: Side, mut m: L7Message, cx: &mut Cx<'_>) {
+        if self.pushed && by == Side::Client {
             // It is told with its response, or not at all.
             return;
         }
+        let sent = self.sent(by);
         let many = sent.body.messages > 1;
         let length = match by {
             Side::Client => &mut m.request_length,
@@ -152,7 +156,7 @@ impl Stream {
         if !many {
             m.captured_bytes = m.captured_bytes.saturating_add(sent.bytes);
         }
-        cx.emit_held(*m);
+        cx.emit_held(m);
     }
 
     /// `by` sends no more.
