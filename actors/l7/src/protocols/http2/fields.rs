@@ -4,6 +4,7 @@ use crate::endpoint::endpoint;
 use crate::trace::{Configured, TraceHeaders};
 use crate::{Settings, string, text};
 use messages::{L7Message, L7Protocol, ResponseStatus, Text};
+use std::mem::take;
 
 /// What the first field of a block is: the pseudo-header fields of a head come before all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,46 +105,44 @@ impl Fields {
         !self.method.is_empty() || !self.path.is_empty() || !self.authority.is_empty()
     }
 
-    /// The request that the block is the head of.
-    pub(super) fn request(self, stream: u32, grpc: bool, settings: &Settings) -> L7Message {
-        let mut m = L7Message::request(protocol(grpc));
-        of_stream(&mut m, stream);
-        m.request_type = self.method;
+    /// Writes the request that the block is the head of into `m`, which is one of its protocol.
+    pub(super) fn request(&mut self, m: &mut L7Message, stream: u32, settings: &Settings) {
+        of_stream(m, stream);
+        let is_grpc = m.protocol == L7Protocol::Grpc;
+        m.request_type = take(&mut self.method);
         m.request_domain = match self.authority.is_empty() {
-            true => self.host,
-            false => self.authority,
+            true => take(&mut self.host),
+            false => take(&mut self.authority),
         };
         m.endpoint = match &self.path {
             p if p.is_empty() => "".into(),
-            p if grpc => p.clone(),
+            p if is_grpc => p.clone(),
             p => endpoint(p, settings.endpoint_segments).into(),
         };
-        if grpc {
+        if is_grpc {
             m.rpc_service = grpc::service(&self.path).to_owned().into();
         }
-        m.request_resource = self.path;
+        m.request_resource = take(&mut self.path);
         m.request_length = self.content_length;
-        self.trace.finish(&mut m);
-        m
+        take(&mut self.trace).finish(m);
     }
 
-    /// The response that the block is the head of, and perhaps the end, too.
-    pub(super) fn response(mut self, stream: u32, grpc: bool) -> L7Message {
-        let status = match self.status {
+    /// Writes the response that the block is the head of, and perhaps the end, too, into `m`, which is one of its
+    /// protocol.
+    pub(super) fn response(&mut self, m: &mut L7Message, stream: u32) {
+        of_stream(m, stream);
+        m.status = match self.status {
             None => ResponseStatus::Unknown,
             Some(400..=499) => ResponseStatus::ClientError,
             Some(500..=599) => ResponseStatus::ServerError,
             // How a call went is said at its end.
-            Some(_) if grpc => ResponseStatus::Unknown,
+            Some(_) if m.protocol == L7Protocol::Grpc => ResponseStatus::Unknown,
             Some(_) => ResponseStatus::Ok,
         };
-        let mut m = L7Message::response(protocol(grpc), status);
-        of_stream(&mut m, stream);
         m.code = self.status.map(i32::from);
         m.response_length = self.content_length;
-        self.end(&mut m);
-        self.trace.finish(&mut m);
-        m
+        self.end(m);
+        take(&mut self.trace).finish(m);
     }
 
     /// What the block, at the end of a response, says of it.
@@ -159,7 +158,7 @@ impl Fields {
             None => m.attribute("grpc_status", code.to_string()),
         }
         if code != 0 {
-            m.exception = match std::mem::take(&mut self.grpc_message) {
+            m.exception = match take(&mut self.grpc_message) {
                 text if text.is_empty() => grpc::name(code).into(),
                 text => text.into(),
             };

@@ -1,10 +1,10 @@
 //! Header blocks: what they say becomes messages.
 use super::connection::Connection;
-use super::fields::{Fields, First};
+use super::fields::{Fields, First, protocol};
 use super::frame::{END_HEADERS, END_STREAM, Frame, HEAD, Kind};
 use crate::Cx;
 use crate::trace::Configured;
-use messages::{L7Message, Mark, MessageKind, Side};
+use messages::{L7Message, Mark, MessageKind, ResponseStatus, Side};
 
 /// More of a header block in several frames is not kept.
 pub(super) const MOST_BLOCK: usize = 64 << 10;
@@ -104,13 +104,13 @@ impl Connection {
             Side::Client if block.promised.is_some() || block.stream.is_multiple_of(2) => {
                 return None;
             }
-            Side::Client => self.request(block.stream, fields, place, cx)?,
+            Side::Client => self.request(block.stream, &mut fields, place, cx)?,
             Side::Server => match block.promised {
                 Some(id) => {
-                    self.promise(id, fields, cx);
+                    self.promise(id, &mut fields, cx);
                     return Some(());
                 }
-                None => self.response(block, fields, place, cx)?,
+                None => self.response(block, &mut fields, place, cx)?,
             },
         }
         if block.end_stream {
@@ -123,7 +123,7 @@ impl Connection {
     fn request(
         &mut self,
         id: u32,
-        fields: Fields,
+        fields: &mut Fields,
         place: impl Fn(&mut L7Message),
         cx: &mut Cx<'_>,
     ) -> Option<()> {
@@ -143,7 +143,8 @@ impl Connection {
         }
         let stream = self.streams.open(id, cx);
         stream.grpc = fields.grpc();
-        let mut message = fields.request(id, stream.grpc == Some(true), cx.settings);
+        let mut message = L7Message::request(protocol(stream.grpc == Some(true)));
+        fields.request(&mut message, id, cx.settings);
         place(&mut message);
         stream.begin(Side::Client, message, cx);
         Some(())
@@ -153,7 +154,7 @@ impl Connection {
     fn response(
         &mut self,
         block: &Block,
-        mut fields: Fields,
+        fields: &mut Fields,
         place: impl Fn(&mut L7Message),
         cx: &mut Cx<'_>,
     ) -> Option<()> {
@@ -192,19 +193,18 @@ impl Connection {
                 grpc => grpc,
             };
         }
-        let mut message = match stream.pushed {
-            false => fields.response(id, stream.grpc == Some(true)),
-            true => {
-                let held = stream.sent(Side::Client).held().cloned();
-                let mut promised = held.unwrap_or_default();
-                let response = fields.response(id, false);
-                promised.kind = MessageKind::Session;
-                promised.status = response.status;
-                promised.code = response.code;
-                promised.response_length = response.response_length;
-                promised
-            }
-        };
+        let is_grpc = !stream.pushed && stream.grpc == Some(true);
+        let mut message = L7Message::response(protocol(is_grpc), ResponseStatus::Unknown);
+        fields.response(&mut message, id);
+        if stream.pushed {
+            let response = message;
+            let held = stream.sent(Side::Client).held();
+            message = held.cloned().unwrap_or_default();
+            message.kind = MessageKind::Session;
+            message.status = response.status;
+            message.code = response.code;
+            message.response_length = response.response_length;
+        }
         place(&mut message);
         if !stream.pushed {
             stream.tell(Side::Client, cx);
@@ -214,11 +214,12 @@ impl Connection {
     }
 
     /// PUSH_PROMISE.
-    fn promise(&mut self, id: u32, fields: Fields, cx: &mut Cx<'_>) {
+    fn promise(&mut self, id: u32, fields: &mut Fields, cx: &mut Cx<'_>) {
         if id == 0 || id % 2 == 1 {
             return;
         }
-        let message = fields.request(id, false, cx.settings);
+        let mut message = L7Message::request(protocol(false));
+        fields.request(&mut message, id, cx.settings);
         let stream = self.streams.open(id, cx);
         (stream.pushed, stream.grpc) = (true, Some(false));
         stream.promise(message);
