@@ -269,6 +269,10 @@ impl Streams {
     }
 
     /// The stream, opened if it is not open.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "it was found at this place or put there"
+    )]
     pub(super) fn open(&mut self, id: u32, cx: &mut Cx<'_>) -> &mut Stream {
         if id % 2 == 1 {
             self.newest = self.newest.max(id);
