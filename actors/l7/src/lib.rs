@@ -8,6 +8,7 @@ mod conversation;
 mod endpoint;
 mod endpoints;
 mod engine;
+mod find;
 mod pairing;
 mod protocol;
 mod protocols;

@@ -1,3 +1,4 @@
+use crate::find::find;
 use crate::{Settings, string};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,50 +10,75 @@ use messages::{L7Message, TraceContext};
 /// and `x-b3-*`; of any other header that is configured the whole value counts.
 #[derive(Debug, Default)]
 pub(crate) struct TraceHeaders {
-    /// With the place of their header in the configuration, best first.
-    ids: Vec<(usize, String)>,
-    span: Option<(usize, String)>,
-    rest: TraceContext,
+    /// What was said so far; of most messages nothing is.
+    said: Option<Box<TraceContext>>,
+    /// The place in the configuration of the header that each trace id is from, best first.
+    ids: [usize; TraceContext::MOST_IDS],
+    /// The same of the span id, and of what proxies say.
+    span: usize,
     request_id: usize,
     client_ip: usize,
 }
 
+/// Tells most headers from those that are configured: by a bit for lengths and first letters of their names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Configured([u32; 8]);
+
+impl Configured {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let lists = [
+            &settings.trace_id_headers,
+            &settings.span_id_headers,
+            &settings.x_request_id_headers,
+            &settings.client_ip_headers,
+        ];
+        let mut all = [0; 8];
+        for name in lists.into_iter().flatten() {
+            let (by_length, letter) = Self::place(name.as_bytes());
+            if let Some(letters) = all.get_mut(by_length) {
+                *letters |= letter;
+            }
+        }
+        Self(all)
+    }
+
+    /// The name may be configured.
+    #[inline]
+    pub(crate) fn may_hold(&self, name: &[u8]) -> bool {
+        let (by_length, letter) = Self::place(name);
+        self.0.get(by_length).is_some_and(|l| l & letter != 0)
+    }
+
+    /// The same in either case.
+    #[inline]
+    fn place(name: &[u8]) -> (usize, u32) {
+        let first = name.first().map_or(0, |b| b % 32);
+        (name.len() % 8, 1 << first)
+    }
+}
+
 impl TraceHeaders {
-    /// Takes in a header; names are compared without regard to case.
+    /// Takes in a header; names are compared without regard to case. Where heads are many, [`Configured`] is to be
+    /// asked first.
     pub(crate) fn take(&mut self, settings: &Settings, name: &[u8], value: &[u8]) {
-        // Most headers are none of ours.
         if let Some(at) = place(&settings.trace_id_headers, name)
             && let Some(id) = trace_id(name, value)
         {
             self.add_id(at, id);
         }
         if let Some(at) = place(&settings.span_id_headers, name)
-            && self.span.as_ref().is_none_or(|(best, _)| at < *best)
+            && self.is_better_span(at)
             && let Some(id) = span_id(name, value)
         {
-            self.span = Some((at, id));
+            self.set_span(at, id);
         }
-        let lists = [
-            (
-                &settings.x_request_id_headers,
-                &mut self.request_id,
-                &mut self.rest.x_request_id,
-            ),
-            (
-                &settings.client_ip_headers,
-                &mut self.client_ip,
-                &mut self.rest.client_ip,
-            ),
-        ];
-        for (names, best, to) in lists {
-            if let Some(at) = place(names, name)
-                && (to.is_empty() || at < *best)
-            {
-                // Of a list the first is the client's own.
-                let first = value.split(|b| *b == b',').next().unwrap_or_default();
-                *to = string(first.trim_ascii());
-                *best = at;
-            }
+        if let Some(at) = place(&settings.x_request_id_headers, name) {
+            let to = &mut self.said.get_or_insert_default().x_request_id;
+            set_first(to, &mut self.request_id, at, value);
+        }
+        if let Some(at) = place(&settings.client_ip_headers, name) {
+            let to = &mut self.said.get_or_insert_default().client_ip;
+            set_first(to, &mut self.client_ip, at, value);
         }
     }
 
@@ -63,44 +89,77 @@ impl TraceHeaders {
 
     /// A span id that a protocol states itself.
     pub(crate) fn span_id(&mut self, id: String) {
-        if self.span.is_none() && !id.is_empty() {
-            self.span = Some((usize::MAX, id));
+        if !id.is_empty() && self.is_better_span(usize::MAX) {
+            self.set_span(usize::MAX, id);
         }
     }
 
     /// The client program and the page it came from.
     pub(crate) fn user_agent(&mut self, value: &[u8]) {
-        self.rest.user_agent = string(value.trim_ascii());
+        self.said.get_or_insert_default().user_agent = string(value.trim_ascii());
     }
 
     /// The page that led here.
     pub(crate) fn referer(&mut self, value: &[u8]) {
-        self.rest.referer = string(value.trim_ascii());
+        self.said.get_or_insert_default().referer = string(value.trim_ascii());
     }
 
     /// Writes what was collected into `message`.
-    pub(crate) fn finish(mut self, message: &mut L7Message) {
-        self.rest.trace_ids = self.ids.into_iter().map(|(_, id)| id).collect();
-        self.rest.span_id = self.span.map(|(_, id)| id).unwrap_or_default();
-        if !self.rest.is_empty() {
-            message.trace = Some(Box::new(self.rest));
+    pub(crate) fn finish(self, message: &mut L7Message) {
+        if let Some(said) = self.said
+            && !said.is_empty()
+        {
+            message.trace = Some(said);
         }
     }
 
     fn add_id(&mut self, at: usize, id: String) {
-        if id.is_empty() || self.ids.iter().any(|(_, have)| *have == id) {
+        if id.is_empty() {
             return;
         }
-        let to = self.ids.partition_point(|(best, _)| *best <= at);
-        self.ids.insert(to, (at, id));
-        self.ids.truncate(TraceContext::MOST_IDS);
+        let ids = &mut self.said.get_or_insert_default().trace_ids;
+        if ids.contains(&id) {
+            return;
+        }
+        let known = self.ids.iter().take(ids.len());
+        let to = known.take_while(|best| **best <= at).count();
+        ids.insert(to, id);
+        ids.truncate(TraceContext::MOST_IDS);
+        let after = self.ids.get_mut(to..).unwrap_or_default();
+        after.rotate_right(1);
+        if let Some(place) = after.first_mut() {
+            *place = at;
+        }
+    }
+
+    /// There is no span id yet, or one of a less trusted header.
+    fn is_better_span(&self, at: usize) -> bool {
+        let known = self.said.as_ref().is_some_and(|s| !s.span_id.is_empty());
+        !known || at < self.span
+    }
+
+    fn set_span(&mut self, at: usize, id: String) {
+        self.said.get_or_insert_default().span_id = id;
+        self.span = at;
+    }
+}
+
+/// Of a list the first value is the client's own.
+fn set_first(to: &mut String, best: &mut usize, at: usize, list: &[u8]) {
+    if to.is_empty() || at < *best {
+        let first = find(b',', list).and_then(|end| list.get(..end));
+        let first = first.unwrap_or(list);
+        *to = string(first.trim_ascii());
+        *best = at;
     }
 }
 
 fn place(names: &[String], name: &[u8]) -> Option<usize> {
-    names
-        .iter()
-        .position(|n| n.as_bytes().eq_ignore_ascii_case(name))
+    let same = |a: &u8, b: &u8| a == b || a.eq_ignore_ascii_case(b);
+    names.iter().map(String::as_bytes).position(|n| {
+        // They differ early, if they do.
+        n.len() == name.len() && n.iter().zip(name).all(|(a, b)| same(a, b))
+    })
 }
 
 fn field(value: &[u8], by: u8, n: usize) -> Option<&[u8]> {
@@ -218,6 +277,19 @@ mod tests {
         ]);
         assert_eq!(t.trace_ids, ["first", "u", "b"]);
         assert_eq!(t.span_id, "span");
+    }
+
+    #[test]
+    fn every_configured_name_is_told_from_most_others() {
+        let mut settings = Settings::default();
+        settings.client_ip_headers.push("Accept".to_owned());
+        let configured = Configured::of(&settings);
+        for name in ["Traceparent", "SW8", "b3", "x-Real-ip", "accept", "ACCEPT"] {
+            assert!(configured.may_hold(name.as_bytes()), "{name}");
+        }
+        for name in ["Host", "Content-Type", "Accept-Encoding", "Date", ""] {
+            assert!(!configured.may_hold(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use crate::Parsed;
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// Longest line before a chunk, bytes: its length and extensions that nobody uses.
 const MOST_CHUNK_LINE: usize = 4096;
@@ -29,18 +30,30 @@ impl Default for EmptyLine {
 }
 
 impl EmptyLine {
+    /// Where a search stands that has not found the line in `data`, from the beginning of a head.
+    pub(super) fn after(data: &[u8]) -> Self {
+        let begin = memrchr(b'\n', data).map_or(0, |lf| lf + 1);
+        let empty = data.get(begin..).is_none_or(is_empty);
+        Self { empty }
+    }
+
     /// Reads on; where the line ends in `data`, how many bytes that took.
     pub(super) fn find(&mut self, data: &[u8]) -> Option<usize> {
-        for (i, b) in data.iter().enumerate() {
-            match b {
-                b'\n' if self.empty => return Some(i + 1),
-                b'\n' => self.empty = true,
-                b'\r' => {}
-                _ => self.empty = false,
+        let mut begin = 0;
+        for end in memchr_iter(b'\n', data) {
+            if self.empty && data.get(begin..end).is_none_or(is_empty) {
+                return Some(end + 1);
             }
+            (self.empty, begin) = (true, end + 1);
         }
+        self.empty = self.empty && data.get(begin..).is_none_or(is_empty);
         None
     }
+}
+
+/// A line without its LF has nothing but CR.
+pub(super) fn is_empty(line: &[u8]) -> bool {
+    line.iter().all(|b| *b == b'\r')
 }
 
 /// What comes next in a chunked body (RFC 9112, 7.1).
@@ -66,7 +79,7 @@ impl Chunk {
         match self {
             Self::Size { searched } => {
                 let fresh = data.get(searched..).unwrap_or_default();
-                let Some(end) = fresh.iter().position(|b| *b == b'\n') else {
+                let Some(end) = memchr(b'\n', fresh) else {
                     if data.len() > MOST_CHUNK_LINE || !begins_with_digit(data) {
                         return (Parsed::Not, Some(Self::FIRST));
                     }
@@ -155,5 +168,15 @@ mod tests {
         assert_eq!(line.find(b"\nrest"), Some(1));
         assert_eq!(EmptyLine::default().find(b"\n"), Some(1));
         assert_eq!(EmptyLine::default().find(b"a\n\nb"), Some(3));
+        for (begin, rest) in [
+            (&b"a\n"[..], &b"\r\nb"[..]),
+            (b"a\n\r", b"\nbc"),
+            (b"a: b\r", b"\n\n"),
+        ] {
+            let mut line = EmptyLine::default();
+            assert_eq!(line.find(begin), None);
+            let mut after = EmptyLine::after(begin);
+            assert_eq!(after.find(rest), line.find(rest));
+        }
     }
 }

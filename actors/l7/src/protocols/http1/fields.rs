@@ -1,5 +1,7 @@
+use super::body::is_empty;
 use crate::Settings;
-use crate::trace::TraceHeaders;
+use crate::find::find;
+use crate::trace::{Configured, TraceHeaders};
 
 /// What of a head's fields is wanted.
 #[derive(Debug, Default)]
@@ -19,41 +21,52 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the lines of `head` after its first; a last line without an end does not count, for its value may be cut.
-    pub(super) fn read(settings: &Settings, head: &'a [u8]) -> Self {
-        let mut fields = Self::default();
-        for line in head.split_inclusive(|b| *b == b'\n').skip(1) {
-            let Some(line) = line.strip_suffix(b"\n") else {
-                break;
-            };
-            // Folded lines (RFC 9112, 5.2) are no names.
-            if matches!(line.first(), None | Some(b' ' | b'\t')) {
-                continue;
+    /// Reads the lines of a head after its first, up to the empty one; returns how many bytes they are, `None` where
+    /// the empty line is not there. A last line without an end does not count, for its value may be cut.
+    pub(super) fn read(
+        &mut self,
+        settings: &Settings,
+        configured: &Configured,
+        lines: &'a [u8],
+    ) -> Option<usize> {
+        let mut rest = lines;
+        while let Some((line, [_, after @ ..])) =
+            find(b'\n', rest).and_then(|end| rest.split_at_checked(end))
+        {
+            rest = after;
+            match line.first() {
+                None => return Some(lines.len() - rest.len()),
+                Some(b'\r') if is_empty(line) => return Some(lines.len() - rest.len()),
+                // Folded lines (RFC 9112, 5.2) are no names.
+                Some(b' ' | b'\t') => {}
+                Some(_) => self.line(settings, configured, line),
             }
-            let Some(colon) = line.iter().position(|b| *b == b':') else {
-                continue;
-            };
-            let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            fields.take(settings, name.trim_ascii_end(), value);
         }
-        fields
+        None
     }
 
-    fn take(&mut self, settings: &Settings, name: &[u8], value: &'a [u8]) {
-        let is = |what: &str| name.eq_ignore_ascii_case(what.as_bytes());
+    #[inline]
+    fn line(&mut self, settings: &Settings, configured: &Configured, line: &'a [u8]) {
+        let Some((name, [_, value @ ..])) =
+            find(b':', line).and_then(|colon| line.split_at_checked(colon))
+        else {
+            return;
+        };
+        let name = name.trim_ascii_end();
         match name.len() {
-            4 if is("host") => {
-                self.host.get_or_insert(value);
+            4 if is(name, b"Host") => {
+                self.host.get_or_insert(value.trim_ascii());
             }
-            6 if is("expect") => self.expects = value.eq_ignore_ascii_case(b"100-continue"),
-            7 if is("upgrade") => self.upgrade = first_of(value),
-            7 if is("referer") => self.trace.referer(value),
-            10 if is("user-agent") => self.trace.user_agent(value),
-            14 if is("content-length") => {
+            6 if is(name, b"Expect") => {
+                self.expects = value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
+            }
+            7 if is(name, b"Upgrade") => self.upgrade = first_of(value),
+            7 if is(name, b"Referer") => self.trace.referer(value),
+            10 if is(name, b"User-Agent") => self.trace.user_agent(value),
+            14 if is(name, b"Content-Length") => {
                 self.length = self.length.or_else(|| first_of(value).and_then(decimal));
             }
-            17 if is("transfer-encoding") => {
+            17 if is(name, b"Transfer-Encoding") => {
                 let last = value.rsplit(|b| *b == b',').next().unwrap_or_default();
                 let last = last.trim_ascii();
                 self.chunked = last.eq_ignore_ascii_case(b"chunked");
@@ -61,8 +74,21 @@ impl<'a> Fields<'a> {
             }
             _ => {}
         }
-        self.trace.take(settings, name, value);
+        if configured.may_hold(name) {
+            self.trace.take(settings, name, value);
+        }
     }
+}
+
+/// The name is `usual`, which most write just so.
+#[inline]
+fn is(name: &[u8], usual: &[u8]) -> bool {
+    name == usual || is_in_another_case(name, usual)
+}
+
+fn is_in_another_case(name: &[u8], usual: &[u8]) -> bool {
+    let first = |n: &[u8]| n.first().map(u8::to_ascii_lowercase);
+    first(name) == first(usual) && name.eq_ignore_ascii_case(usual)
 }
 
 fn first_of(list: &[u8]) -> Option<&[u8]> {
@@ -73,22 +99,27 @@ fn first_of(list: &[u8]) -> Option<&[u8]> {
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {
-    str::from_utf8(digits)
-        .ok()
-        .filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?
-        .parse()
-        .ok()
+    digits.iter().try_fold(0_u64, |n, b| {
+        let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(lines: &[u8]) -> Fields<'_> {
+        let mut fields = Fields::default();
+        let settings = Settings::default();
+        fields.read(&settings, &Configured::of(&settings), lines);
+        fields
+    }
+
     #[test]
     fn names_have_no_case_and_values_no_space_around() {
-        let head = b"GET / HTTP/1.1\r\nHOST:  a.example \ncontent-LENGTH: 12\r\nUpgrade: h2c, x\r\n\
-            Transfer-Encoding: gzip, Chunked\r\nExpect: 100-Continue\r\nBroken\r\n Host: folded\r\n\r\n";
-        let f = Fields::read(&Settings::default(), head);
+        let f = read(b"HOST:  a.example \ncontent-LENGTH: 12\r\nUpgrade: h2c, x\r\n\
+            Transfer-Encoding: gzip, Chunked\r\nExpect: 100-Continue\r\nBroken\r\n Host: folded\r\n\r\n");
         assert_eq!(f.host, Some(&b"a.example"[..]));
         assert_eq!(f.length, Some(12));
         assert_eq!(f.upgrade, Some(&b"h2c"[..]));
@@ -97,10 +128,7 @@ mod tests {
 
     #[test]
     fn a_value_that_may_be_cut_does_not_count() {
-        let f = Fields::read(
-            &Settings::default(),
-            b"HTTP/1.1 200 OK\r\nHost: a\r\nContent-Length: 12",
-        );
+        let f = read(b"Host: a\r\nContent-Length: 12");
         assert_eq!((f.host, f.length), (Some(&b"a"[..]), None));
     }
 
@@ -114,9 +142,24 @@ mod tests {
             ("99999999999999999999999", None),
             ("", None),
         ] {
-            let head = format!("x\r\nContent-Length: {value}\r\n");
-            let f = Fields::read(&Settings::default(), head.as_bytes());
-            assert_eq!(f.length, want, "{value}");
+            let lines = format!("Content-Length: {value}\r\n");
+            assert_eq!(read(lines.as_bytes()).length, want, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_empty_line_ends_them() {
+        for (lines, want) in [
+            (&b"a: b\r\n\r\nHost: c\r\n"[..], Some(8)),
+            (b"\n", Some(1)),
+            (b"a: b\n\r\r\n\n", Some(8)),
+            (b"a: b\r\n\r", None),
+            (b"a: b\r\n\rHost: c\r\n", None),
+        ] {
+            let (mut f, settings) = (Fields::default(), Settings::default());
+            let got = f.read(&settings, &Configured::of(&settings), lines);
+            assert_eq!(got, want);
+            assert_eq!(f.host, None);
         }
     }
 }

@@ -1,5 +1,7 @@
 use super::method::{self, LONGEST, is_token};
 use crate::Verdict;
+use crate::find::find;
+use memchr::memrchr;
 use messages::Side;
 
 /// A request line whose target is this long is known before its end is seen.
@@ -24,8 +26,8 @@ pub(super) struct StatusLine<'a> {
 }
 
 /// The first line of a head without its end, and whether that end was there.
-pub(super) fn first_line(head: &[u8]) -> (&[u8], bool) {
-    match head.iter().position(|b| *b == b'\n') {
+fn first_line(head: &[u8]) -> (&[u8], bool) {
+    match find(b'\n', head) {
         Some(n) => {
             let line = head.get(..n).unwrap_or_default();
             (line.strip_suffix(b"\r").unwrap_or(line), true)
@@ -45,7 +47,8 @@ fn minor(version: &[u8]) -> Option<u8> {
 pub(super) fn request_line(line: &[u8], whole: bool) -> Option<RequestLine<'_>> {
     let space = line.iter().take(LONGEST + 1).position(|b| *b == b' ')?;
     let (method, rest) = line.split_at_checked(space)?;
-    if method.is_empty() || !method.iter().all(|b| is_token(*b)) {
+    let may_be_one = || !method.is_empty() && method.iter().all(|b| is_token(*b));
+    if !method::is_usual(method) && !may_be_one() {
         return None;
     }
     let rest = rest.trim_ascii();
@@ -53,7 +56,7 @@ pub(super) fn request_line(line: &[u8], whole: bool) -> Option<RequestLine<'_>> 
         return None;
     }
     // Targets with spaces are not allowed, but sent: the version is what stands last.
-    let last = rest.iter().rposition(|b| *b == b' ');
+    let last = memrchr(b' ', rest);
     let (target, version) = match last.and_then(|at| rest.split_at_checked(at)) {
         Some((target, version)) => (target.trim_ascii_end(), minor(version.trim_ascii_start())),
         None => (rest, None),

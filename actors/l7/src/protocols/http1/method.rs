@@ -61,6 +61,11 @@ const METHODS: &[&str] = &[
 /// No method is longer.
 pub(super) const LONGEST: usize = 32;
 
+/// The name is one of the two that most requests have.
+pub(super) fn is_usual(name: &[u8]) -> bool {
+    matches!(name, b"GET" | b"POST")
+}
+
 /// The method of this name.
 pub(super) fn method(name: &[u8]) -> Option<&'static str> {
     METHODS.iter().find(|m| m.as_bytes() == name).copied()

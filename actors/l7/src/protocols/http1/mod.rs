@@ -10,11 +10,14 @@ mod method;
 #[cfg(test)]
 mod tests;
 
+use crate::find::find;
+use crate::trace::Configured;
 use crate::{Cx, Parsed, Parser, Probe, Protocol, Transport, Verdict};
 use after::{After, Use, after_upgrade, used_for};
 use body::{Body, Chunk, EmptyLine};
 use fields::Fields;
-use line::{RequestLine, StatusLine, begins_request, begins_response, first_line, may_begin};
+use line::{RequestLine, StatusLine, begins_request, begins_response, may_begin};
+use memchr::memchr;
 use messages::{L7Protocol, Side};
 use std::collections::VecDeque;
 
@@ -42,6 +45,12 @@ enum Asked {
     Head,
     Connect,
     Other,
+}
+
+/// What a head begins with.
+enum First<'a> {
+    Request(RequestLine<'a>),
+    Response(StatusLine<'a>),
 }
 
 /// How far the search for a head's end has come.
@@ -80,6 +89,8 @@ struct Http1 {
     asked: VecDeque<Asked>,
     /// It is no longer HTTP/1.
     after: Option<After>,
+    /// Of the settings, which are the same as long as the conversation lasts.
+    configured: Option<Configured>,
 }
 
 impl Parser for Http1 {
@@ -181,39 +192,69 @@ impl Http1 {
         if empty > 0 {
             return Parsed::Done(empty as u64);
         }
-        let fresh = data.get(search.searched..).unwrap_or_default();
-        if !search.checked {
-            let ended = fresh.contains(&b'\n');
-            if !may_begin(from, data, ended) {
+        // Of a head that comes in pieces only what is new is looked at, before all of it is read.
+        if search.searched > 0 && !cx.cut {
+            let fresh = data.get(search.searched..).unwrap_or_default();
+            if !search.checked {
+                search.checked = memchr(b'\n', fresh).is_some();
+                if !may_begin(from, data, search.checked) {
+                    return Parsed::Not;
+                }
+            }
+            if search.line.find(fresh).is_none() {
+                search.searched = data.len();
+                *self.next(from) = Next::Head(search);
+                return Parsed::Need(data.len() + 1);
+            }
+        }
+        let lf = find(b'\n', data);
+        let whole = lf.is_some();
+        if !whole && !may_begin(from, data, false) {
+            return Parsed::Not;
+        }
+        let line = data.get(..lf.unwrap_or(data.len())).unwrap_or_default();
+        let line = match line {
+            [line @ .., b'\r'] if whole => line,
+            line => line,
+        };
+        let line = match from {
+            Side::Client => line::request_line(line, whole).map(First::Request),
+            Side::Server => line::status_line(line).map(First::Response),
+        };
+        let mut fields = Fields::default();
+        let mut end = None;
+        if let Some(lf) = lf {
+            if line.is_none() {
                 return Parsed::Not;
             }
-            search.checked = ended;
+            let first = lf + 1;
+            let lines = data.get(first..).unwrap_or_default();
+            let settings = cx.settings;
+            let configured = self
+                .configured
+                .get_or_insert_with(|| Configured::of(settings));
+            end = fields.read(settings, configured, lines).map(|n| first + n);
         }
-        let end = search.line.find(fresh).map(|n| search.searched + n);
-        search.searched = data.len();
         if end.is_none() && !cx.cut {
-            *self.next(from) = Next::Head(search);
+            *self.next(from) = Next::Head(Search {
+                searched: data.len(),
+                line: EmptyLine::after(data),
+                checked: whole,
+            });
             return Parsed::Need(data.len() + 1);
         }
         *self.next(from) = Next::default();
-        let head = data.get(..end.unwrap_or(data.len())).unwrap_or(data);
-        let fields = Fields::read(cx.settings, head);
-        let (line, whole) = first_line(head);
-        let body = match from {
-            Side::Client => line::request_line(line, whole)
-                .map(|line| self.request(&line, fields, head.len(), cx)),
-            Side::Server => {
-                line::status_line(line).map(|line| self.response(&line, fields, head.len(), cx))
-            }
+        let head = end.unwrap_or(data.len());
+        let body = match line {
+            None => return Parsed::Not,
+            Some(First::Request(line)) => self.request(&line, fields, head, cx),
+            Some(First::Response(line)) => self.response(&line, fields, head, cx),
         };
-        match (body, end) {
-            (None, _) => Parsed::Not,
-            (Some(body), Some(end)) => Parsed::Done(self.then(from, end, body)),
-            (Some(body), None) => {
-                *self.next(from) = Next::RestOfHead(search.line, body);
-                Parsed::Done(data.len() as u64)
-            }
+        if end.is_none() {
+            *self.next(from) = Next::RestOfHead(EmptyLine::after(data), body);
+            return Parsed::Done(data.len() as u64);
         }
+        Parsed::Done(self.then(from, head, body))
     }
 
     /// Sends a request out; returns how its body ends.

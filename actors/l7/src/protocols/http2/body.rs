@@ -47,12 +47,10 @@ pub(super) struct Body {
 /// Where bytes of DATA are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// Of the first of them.
+    /// Of the first of them, or of the frame's head where they are its first.
     pub(super) at: Mark,
     /// Of the last of them that a prefix may need.
     pub(super) end: Mark,
-    /// Of the frame's head.
-    pub(super) frame: Mark,
     /// Content of the frame.
     pub(super) whole: usize,
     /// Of it not read yet, with these.
@@ -65,34 +63,30 @@ impl Body {
         (self.lost, self.have, self.left) = (true, 0, 0);
     }
 
-    /// How many of the next bytes must be seen for a prefix to be whole; 0 = those are skipped that come next.
-    pub(super) const fn wanted(&self) -> usize {
-        if self.other || self.left > 0 {
-            0
-        } else {
-            PREFIX - self.have
+    /// How many of the next bytes, of which there are `left`, need not be seen: the rest of a message, or all of what
+    /// has none.
+    pub(super) fn skip(&mut self, left: usize) -> Option<usize> {
+        if self.other {
+            return Some(left);
         }
+        let n = self.left.min(left as u64);
+        self.left -= n;
+        (n > 0).then_some(n as usize)
     }
 
-    /// Takes the next bytes, at least 1 unless none are wanted; `p.left` is at least 1.
+    /// How many of the next bytes must be seen for a prefix to be whole.
+    pub(super) const fn wanted(&self) -> usize {
+        PREFIX - self.have
+    }
+
+    /// Takes the next bytes, at least 1, where nothing is to be skipped; `p.left` is at least 1.
     pub(super) fn step(&mut self, data: &[u8], p: &Place) -> Step {
-        if self.other {
-            return Step::Read(p.left);
-        }
-        if self.left > 0 {
-            let n = self.left.min(p.left as u64);
-            self.left -= n;
-            return Step::Read(n as usize);
-        }
         let begins_frame = p.left == p.whole;
         if self.lost && !(begins_frame && p.whole >= PREFIX || self.have > 0) {
             return Step::Read(p.left);
         }
         if self.have == 0 {
-            (self.begun, self.head) = match begins_frame {
-                true => (p.frame, 9),
-                false => (p.at, 0),
-            };
+            (self.begun, self.head) = (p.at, if begins_frame { 9 } else { 0 });
         }
         let mut read = 0;
         for (to, b) in self

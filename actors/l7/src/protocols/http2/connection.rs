@@ -8,6 +8,7 @@ use super::frame::{
 use super::head::{Block, MOST_BLOCK};
 use super::hpack::Decoder;
 use super::streams::Streams;
+use crate::trace::Configured;
 use crate::{Cx, Parsed, Parser};
 use messages::{L7Message, Mark, ResponseStatus, Side};
 
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     client: Sender,
     server: Sender,
     pub(super) streams: Streams,
+    /// Of the settings, which are the same as long as the conversation lasts.
+    pub(super) configured: Option<Configured>,
 }
 
 impl Connection {
@@ -122,22 +125,26 @@ impl Connection {
         if let Some(stream) = self.streams.get(frame.stream) {
             stream.sent(from).add(HEAD + frame.length, content);
         }
-        self.sender(from).data = Some(Data {
+        let d = Data {
             stream: frame.stream,
             end_stream: frame.has(END_STREAM),
             start: cx.at(0),
             whole: content,
             left: content,
             padding: after,
-        });
-        self.data(from, data, HEAD + before, cx)
+        };
+        self.data(from, d, data, HEAD + before, cx)
     }
 
     /// Content of DATA, from `at` on.
-    fn data(&mut self, from: Side, data: &[u8], mut at: usize, cx: &mut Cx<'_>) -> Parsed {
-        let Some(mut d) = self.sender(from).data.take() else {
-            return Parsed::Not;
-        };
+    fn data(
+        &mut self,
+        from: Side,
+        mut d: Data,
+        data: &[u8],
+        mut at: usize,
+        cx: &mut Cx<'_>,
+    ) -> Parsed {
         while d.left > 0 {
             let known = self.streams.get(d.stream).filter(|s| s.has_head(from));
             let Some(stream) = known else {
@@ -146,15 +153,23 @@ impl Connection {
             };
             let rest = data.get(at..).unwrap_or_default();
             let body = &mut stream.sent(from).body;
+            if let Some(read) = body.skip(d.left) {
+                d.left = d.left.saturating_sub(read);
+                at = at.saturating_add(read);
+                continue;
+            }
             let wanted = body.wanted().min(d.left);
-            if wanted > 0 && rest.is_empty() {
+            if rest.is_empty() {
                 self.sender(from).data = Some(d);
                 return Parsed::Done(at as u64);
             }
             let place = Place {
-                at: cx.at(at),
+                at: if d.left == d.whole {
+                    d.start
+                } else {
+                    cx.at(at)
+                },
                 end: cx.at(at + wanted.min(rest.len()).saturating_sub(1)),
-                frame: d.start,
                 whole: d.whole,
                 left: d.left,
             };
@@ -218,7 +233,8 @@ impl Connection {
             stream.tell(Side::Server, cx);
         } else if from == Side::Server && !sent.head {
             let status = ResponseStatus::ServerError;
-            let mut m = of_stream(L7Message::response(protocol(grpc), status), id);
+            let mut m = L7Message::response(protocol(grpc), status);
+            of_stream(&mut m, id);
             m.exception = exception.into();
             (m.start, m.end) = (cx.at(0), cx.at(frame - 1));
             m.captured_bytes = u32::try_from(frame).unwrap_or(u32::MAX);
@@ -230,10 +246,10 @@ impl Connection {
 
 impl Parser for Connection {
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
-        if self.sender(from).data.is_some() {
-            return self.data(from, data, 0, cx);
+        if let Some(d) = self.sender(from).data.take() {
+            return self.data(from, d, data, 0, cx);
         }
-        if from == Side::Client {
+        if from == Side::Client && data.first() == PREFACE.first() {
             if data.starts_with(PREFACE) {
                 return Parsed::Done(PREFACE.len() as u64);
             }

@@ -34,6 +34,14 @@ pub(super) fn name(code: u32) -> &'static str {
     NAMES.get(code as usize).copied().unwrap_or_default()
 }
 
+/// The number of a status as it is written.
+pub(super) fn digits(code: u32) -> Option<&'static str> {
+    const DIGITS: [&str; 17] = [
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+    ];
+    DIGITS.get(code as usize).copied()
+}
+
 /// The service of a path: of `/pkg.Service/Method` the `pkg.Service`.
 pub(super) fn service(path: &str) -> &str {
     path.strip_prefix('/')
@@ -77,6 +85,8 @@ mod tests {
                 _ => ResponseStatus::ServerError,
             };
             assert_eq!(status(code), want, "{code}");
+            let written = (code <= 16).then(|| code.to_string());
+            assert_eq!(digits(code), written.as_deref());
         }
         assert_eq!((name(16), name(17)), ("UNAUTHENTICATED", ""));
     }

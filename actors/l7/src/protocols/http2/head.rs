@@ -1,9 +1,10 @@
 //! Header blocks: what they say becomes messages.
 use super::connection::Connection;
-use super::fields::{Fields, First};
+use super::fields::{Fields, First, protocol};
 use super::frame::{END_HEADERS, END_STREAM, Frame, HEAD, Kind};
 use crate::Cx;
-use messages::{L7Message, Mark, MessageKind, Side};
+use crate::trace::Configured;
+use messages::{L7Message, Mark, MessageKind, ResponseStatus, Side};
 
 /// More of a header block in several frames is not kept.
 pub(super) const MOST_BLOCK: usize = 64 << 10;
@@ -85,9 +86,14 @@ impl Connection {
     ) -> Option<()> {
         let mut fields = Fields::default();
         let settings = cx.settings;
+        let configured = *self
+            .configured
+            .get_or_insert_with(|| Configured::of(settings));
         let hpack = &mut self.sender(from).hpack;
         hpack
-            .decode(bytes, !block.cut, |field| fields.take(settings, field))
+            .decode(bytes, !block.cut, |field| {
+                fields.take(settings, &configured, field);
+            })
             .ok()?;
         fields.unknown |= block.cut;
         let place = |m: &mut L7Message| {
@@ -98,13 +104,13 @@ impl Connection {
             Side::Client if block.promised.is_some() || block.stream.is_multiple_of(2) => {
                 return None;
             }
-            Side::Client => self.request(block.stream, fields, place, cx)?,
+            Side::Client => self.request(block.stream, &mut fields, place, cx)?,
             Side::Server => match block.promised {
                 Some(id) => {
-                    self.promise(id, fields, cx);
+                    self.promise(id, &mut fields, cx);
                     return Some(());
                 }
-                None => self.response(block, fields, place, cx)?,
+                None => self.response(block, &mut fields, place, cx)?,
             },
         }
         if block.end_stream {
@@ -117,25 +123,28 @@ impl Connection {
     fn request(
         &mut self,
         id: u32,
-        fields: Fields,
+        fields: &mut Fields,
         place: impl Fn(&mut L7Message),
         cx: &mut Cx<'_>,
     ) -> Option<()> {
         if fields.status.is_some() {
             return None;
         }
-        let seen = self
-            .streams
-            .get(id)
-            .is_some_and(|s| s.sent(Side::Client).head);
-        let trailers = fields.first == First::Regular
-            || !fields.is_request() && (seen || !self.streams.is_new(id));
+        // A new one need not be looked for.
+        let is_new = self.streams.is_new(id);
+        let seen = !is_new
+            && self
+                .streams
+                .get(id)
+                .is_some_and(|s| s.has_head(Side::Client));
+        let trailers = fields.first == First::Regular || !fields.is_request() && (seen || !is_new);
         if seen || trailers {
             return Some(());
         }
         let stream = self.streams.open(id, cx);
         stream.grpc = fields.grpc();
-        let mut message = fields.request(id, stream.grpc == Some(true), cx.settings);
+        let mut message = L7Message::request(protocol(stream.grpc == Some(true)));
+        fields.request(&mut message, id, cx.settings);
         place(&mut message);
         stream.begin(Side::Client, message, cx);
         Some(())
@@ -145,7 +154,7 @@ impl Connection {
     fn response(
         &mut self,
         block: &Block,
-        mut fields: Fields,
+        fields: &mut Fields,
         place: impl Fn(&mut L7Message),
         cx: &mut Cx<'_>,
     ) -> Option<()> {
@@ -156,9 +165,9 @@ impl Connection {
         if fields.is_interim() {
             return Some(());
         }
-        let known = self.streams.has(id);
-        if let Some(stream) = self.streams.get(id)
-            && stream.sent(Side::Server).head
+        let mut known = self.streams.get(id);
+        if let Some(stream) = &mut known
+            && stream.has_head(Side::Server)
         {
             if let Some(m) = stream.sent(Side::Server).held() {
                 fields.end(m);
@@ -172,7 +181,7 @@ impl Connection {
         }
         let trailers = fields.status.is_none() && fields.first == First::Regular;
         let says_how = fields.status.is_some() || fields.grpc_status.is_some();
-        if !known && !says_how && (trailers || block.end_stream) {
+        if known.is_none() && !says_how && (trailers || block.end_stream) {
             // The end of a response that was not seen.
             return Some(());
         }
@@ -184,22 +193,18 @@ impl Connection {
                 grpc => grpc,
             };
         }
-        let mut message = match stream.pushed {
-            false => fields.response(id, stream.grpc == Some(true)),
-            true => {
-                let mut promised = stream
-                    .sent(Side::Client)
-                    .held()
-                    .cloned()
-                    .unwrap_or_default();
-                let response = fields.response(id, false);
-                promised.kind = MessageKind::Session;
-                promised.status = response.status;
-                promised.code = response.code;
-                promised.response_length = response.response_length;
-                promised
-            }
-        };
+        let is_grpc = !stream.pushed && stream.grpc == Some(true);
+        let mut message = L7Message::response(protocol(is_grpc), ResponseStatus::Unknown);
+        fields.response(&mut message, id);
+        if stream.pushed {
+            let response = message;
+            let held = stream.sent(Side::Client).held();
+            message = held.cloned().unwrap_or_default();
+            message.kind = MessageKind::Session;
+            message.status = response.status;
+            message.code = response.code;
+            message.response_length = response.response_length;
+        }
         place(&mut message);
         if !stream.pushed {
             stream.tell(Side::Client, cx);
@@ -209,11 +214,12 @@ impl Connection {
     }
 
     /// PUSH_PROMISE.
-    fn promise(&mut self, id: u32, fields: Fields, cx: &mut Cx<'_>) {
+    fn promise(&mut self, id: u32, fields: &mut Fields, cx: &mut Cx<'_>) {
         if id == 0 || id % 2 == 1 {
             return;
         }
-        let message = fields.request(id, false, cx.settings);
+        let mut message = L7Message::request(protocol(false));
+        fields.request(&mut message, id, cx.settings);
         let stream = self.streams.open(id, cx);
         (stream.pushed, stream.grpc) = (true, Some(false));
         stream.promise(message);

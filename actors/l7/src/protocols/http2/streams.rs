@@ -4,7 +4,7 @@ use super::fields::{of_stream, protocol};
 use super::grpc;
 use crate::Cx;
 use messages::{L7Message, Side};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// Open streams that are remembered of a connection; with more, the oldest is told as far as it is known.
 const MOST_STREAMS: usize = 1024;
@@ -106,13 +106,15 @@ impl Stream {
             // How a call went is worth more.
             message.trace = None;
         }
-        let grpc = self.grpc;
+        let at_once = self.grpc == Some(false) || long && by == Side::Client;
+        let other = self.grpc == Some(false);
         let sent = self.sent(by);
         sent.head = true;
-        sent.held = Some(Box::new(message));
-        sent.body.other = grpc == Some(false);
-        if grpc == Some(false) || long && by == Side::Client {
-            self.tell(by, cx);
+        sent.body.other = other;
+        if at_once {
+            self.tell_now(by, message, cx);
+        } else {
+            sent.held = Some(Box::new(message));
         }
     }
 
@@ -125,15 +127,17 @@ impl Stream {
 
     /// Tells what of `by` is held.
     pub(super) fn tell(&mut self, by: Side, cx: &mut Cx<'_>) {
-        let pushed = self.pushed;
-        let sent = self.sent(by);
-        let Some(mut m) = sent.held.take() else {
-            return;
-        };
-        if pushed && by == Side::Client {
+        if let Some(m) = self.sent(by).held.take() {
+            self.tell_now(by, *m, cx);
+        }
+    }
+
+    fn tell_now(&mut self, by: Side, mut m: L7Message, cx: &mut Cx<'_>) {
+        if self.pushed && by == Side::Client {
             // It is told with its response, or not at all.
             return;
         }
+        let sent = self.sent(by);
         let many = sent.body.messages > 1;
         let length = match by {
             Side::Client => &mut m.request_length,
@@ -152,7 +156,7 @@ impl Stream {
         if !many {
             m.captured_bytes = m.captured_bytes.saturating_add(sent.bytes);
         }
-        cx.emit_held(*m);
+        cx.emit_held(m);
     }
 
     /// `by` sends no more.
@@ -188,7 +192,8 @@ impl Stream {
     }
 
     fn session(&self, by: Side, part: Part) -> L7Message {
-        let mut m = of_stream(L7Message::session(protocol(true)), self.id);
+        let mut m = L7Message::session(protocol(true));
+        of_stream(&mut m, self.id);
         let length = u32::try_from(part.length).ok();
         match by {
             Side::Client => m.request_length = length,
@@ -232,19 +237,30 @@ fn weight(m: &L7Message) -> usize {
 /// The open streams of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    /// Boxed, as a node of the map has room for several.
-    open: BTreeMap<u32, Box<Stream>>,
+    /// By number. There are few, and most that is said is of the newest: that costs less than a tree.
+    open: VecDeque<Box<Stream>>,
     /// The newest that the client opened.
     newest: u32,
 }
 
 impl Streams {
+    /// Its place, or the one that it would have.
+    fn place(&self, id: u32) -> Result<usize, usize> {
+        match self.open.back() {
+            None => Err(0),
+            Some(last) if last.id == id => Ok(self.open.len() - 1),
+            Some(last) if last.id < id => Err(self.open.len()),
+            Some(_) => self.open.binary_search_by_key(&id, |s| s.id),
+        }
+    }
+
     pub(super) fn get(&mut self, id: u32) -> Option<&mut Stream> {
-        self.open.get_mut(&id).map(Box::as_mut)
+        let at = self.place(id).ok()?;
+        self.open.get_mut(at).map(Box::as_mut)
     }
 
     pub(super) fn has(&self, id: u32) -> bool {
-        self.open.contains_key(&id)
+        self.place(id).is_ok()
     }
 
     /// The client may open it now: they are opened in order.
@@ -253,19 +269,28 @@ impl Streams {
     }
 
     /// The stream, opened if it is not open.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "it was found at this place or put there"
+    )]
     pub(super) fn open(&mut self, id: u32, cx: &mut Cx<'_>) -> &mut Stream {
-        if !self.has(id)
-            && self.open.len() >= MOST_STREAMS
-            && let Some((_, mut oldest)) = self.open.pop_first()
-        {
-            oldest.flush(cx);
-        }
         if id % 2 == 1 {
             self.newest = self.newest.max(id);
         }
-        self.open
-            .entry(id)
-            .or_insert_with(|| Box::new(Stream::new(id)))
+        let at = match self.place(id) {
+            Ok(at) => at,
+            Err(mut at) => {
+                if self.open.len() >= MOST_STREAMS
+                    && let Some(mut oldest) = self.open.pop_front()
+                {
+                    oldest.flush(cx);
+                    at = at.saturating_sub(1);
+                }
+                self.open.insert(at, Box::new(Stream::new(id)));
+                at
+            }
+        };
+        &mut self.open[at]
     }
 
     /// A request that was sent in HTTP/1.
@@ -274,22 +299,23 @@ impl Streams {
         (stream.upgraded, stream.client.head, stream.client.ended) = (true, true, true);
         stream.grpc = Some(false);
         self.newest = 1;
-        self.open.insert(1, Box::new(stream));
+        self.open.push_back(Box::new(stream));
     }
 
     pub(super) fn remove(&mut self, id: u32) -> Option<Box<Stream>> {
-        self.open.remove(&id)
+        let at = self.place(id).ok()?;
+        self.open.remove(at)
     }
 
     /// Those that the client opened after `last`.
     pub(super) fn after(&mut self, last: u32) -> Vec<u32> {
-        let after = self.open.range(last.saturating_add(1)..);
-        after.map(|(id, _)| *id).filter(|id| id % 2 == 1).collect()
+        let ids = self.open.iter().map(|s| s.id);
+        ids.filter(|id| *id > last && id % 2 == 1).collect()
     }
 
     /// Bytes of `by` were lost: what is held may never end.
     pub(super) fn lost(&mut self, by: Side, cx: &mut Cx<'_>) {
-        for stream in self.open.values_mut() {
+        for stream in &mut self.open {
             stream.sent(by).body.lose();
             stream.tell(Side::Client, cx);
             if by == Side::Server {
@@ -300,7 +326,7 @@ impl Streams {
 
     /// Tells everything that is held.
     pub(super) fn end(&mut self, cx: &mut Cx<'_>) {
-        while let Some((_, mut stream)) = self.open.pop_first() {
+        while let Some(mut stream) = self.open.pop_front() {
             stream.flush(cx);
         }
     }

@@ -322,16 +322,40 @@ const COMMANDS: &[(&str, Shown)] = &[
 /// The longest name that is looked for.
 const MOST_NAME: usize = 24;
 
+/// Where the commands of each first letter begin, and where the last end.
+static LETTERS: [usize; 27] = letters();
+
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
+const fn letters() -> [usize; 27] {
+    let mut begin = [COMMANDS.len(); 27];
+    let mut i = COMMANDS.len();
+    while i > 0 {
+        i -= 1;
+        begin[(COMMANDS[i].0.as_bytes()[0] - b'A') as usize] = i;
+    }
+    // Those of a letter that no command has are none.
+    let mut letter = 26;
+    while letter > 0 {
+        letter -= 1;
+        if begin[letter] > begin[letter + 1] {
+            begin[letter] = begin[letter + 1];
+        }
+    }
+    begin
+}
+
 /// The command of this name, in any case.
 pub(super) fn find(name: &[u8]) -> Option<(&'static str, Shown)> {
-    let mut upper = [0_u8; MOST_NAME];
-    let upper = upper.get_mut(..name.len())?;
-    upper.copy_from_slice(name);
-    upper.make_ascii_uppercase();
-    let at = COMMANDS
-        .binary_search_by(|(n, _)| n.as_bytes().cmp(upper))
-        .ok()?;
-    COMMANDS.get(at).copied()
+    let letter = name.first()?.to_ascii_uppercase().checked_sub(b'A')?;
+    let [from, to] = *LETTERS.get(usize::from(letter)..)?.first_chunk()?;
+    let same = |(known, _): &&(&str, Shown)| {
+        known.len() == name.len()
+            && (known.as_bytes() == name || known.as_bytes().eq_ignore_ascii_case(name))
+    };
+    COMMANDS.get(from..to)?.iter().find(same).copied()
 }
 
 /// It looks like the name of a command, perhaps of one that is not known here.
@@ -373,7 +397,18 @@ mod tests {
             assert_eq!(find(name.to_lowercase().as_bytes()).unwrap().0, *name);
             assert!(may_be_name(name.as_bytes()));
         }
-        for name in [&b""[..], b"HELO", b"GE", b"GETT", &[b'A'; 100], b"\xff"] {
+        for name in [
+            &b""[..],
+            b"HELO",
+            b"GE",
+            b"GETT",
+            &[b'A'; 100],
+            b"\xff",
+            b"[",
+            b"@",
+            b"1",
+            b"YET",
+        ] {
             assert_eq!(find(name), None);
         }
     }

@@ -1,5 +1,7 @@
 /// A line of a header: a type byte, a number and the line's end.
 const MOST_HEADER: usize = 32;
+/// Longer numbers are none, so that none overflows.
+const MOST_DIGITS: usize = 18;
 /// A line of text that is longer is cut.
 const MOST_LINE: usize = 48 << 10;
 /// A server that is configured to takes strings of more than 512 MB; nobody sends more than this.
@@ -42,6 +44,16 @@ pub(super) fn read<'a>(data: &'a [u8], wanted: usize, cut: bool, scanned: &mut u
     let Some(kind) = data.first().copied() else {
         return Read::Need(1);
     };
+    if matches!(kind, b'$' | b'*')
+        && let Some((n, after)) = plain_number(data)
+    {
+        *scanned = 0;
+        return match kind {
+            b'$' => bulk(kind, n, data, after, wanted, cut),
+            _ if n <= MOST_ELEMENTS => Read::Item(Item::Open(kind, Some(n)), after as u64),
+            _ => Read::Bad,
+        };
+    }
     let is_text = matches!(kind, b'+' | b'-' | b'(');
     if !is_text
         && !matches!(kind, b':' | b'_' | b'#' | b',')
@@ -86,7 +98,10 @@ pub(super) fn read<'a>(data: &'a [u8], wanted: usize, cut: bool, scanned: &mut u
         b'$' if line == b"?" => Item::Open(kind, None),
         b'*' | b'%' | b'~' | b'>' if line == b"?" => Item::Open(kind, None),
         b'$' | b'*' if line == b"-1" => Item::Null,
-        b'$' | b'!' | b'=' | b';' => return bulk(kind, line, data, after, wanted, cut),
+        b'$' | b'!' | b'=' | b';' => match number(line) {
+            Some(n) => return bulk(kind, n, data, after, wanted, cut),
+            None => return Read::Bad,
+        },
         b'*' | b'%' | b'~' | b'>' | b'|' => match number(line) {
             Some(n) if n <= MOST_ELEMENTS => {
                 let each = if matches!(kind, b'%' | b'|') { 2 } else { 1 };
@@ -99,17 +114,10 @@ pub(super) fn read<'a>(data: &'a [u8], wanted: usize, cut: bool, scanned: &mut u
     Read::Item(item, after as u64)
 }
 
-fn bulk<'a>(
-    kind: u8,
-    length: &[u8],
-    data: &'a [u8],
-    after: usize,
-    wanted: usize,
-    cut: bool,
-) -> Read<'a> {
-    let Some(n) = number(length).filter(|n| *n <= MOST_BULK) else {
+fn bulk<'a>(kind: u8, n: u64, data: &'a [u8], after: usize, wanted: usize, cut: bool) -> Read<'a> {
+    if n > MOST_BULK {
         return Read::Bad;
-    };
+    }
     if kind == b';' && n == 0 {
         return Read::Item(Item::End, after as u64);
     }
@@ -119,19 +127,31 @@ fn bulk<'a>(
         return Read::Need(after + wanted);
     }
     // Where its end is there, it has to be one.
-    if let Ok(n) = usize::try_from(n)
-        && let Some(end) = body.get(n..)
-        && !b"\r\n".starts_with(end.get(..2).unwrap_or(end))
-    {
+    let end = usize::try_from(n).ok().and_then(|n| body.get(n..));
+    if !matches!(end, None | Some([] | [b'\r'] | [b'\r', b'\n', ..])) {
         return Read::Bad;
     }
     let shown = body.get(..wanted).unwrap_or(body);
     Read::Item(Item::Bulk(kind, shown, n), after as u64 + n + 2)
 }
 
+/// The number after a type byte, and where its line ends: what nearly every line of a length is, and nothing else.
+#[inline]
+fn plain_number(data: &[u8]) -> Option<(u64, usize)> {
+    let (mut n, mut at) = (0_u64, 1);
+    while let Some(digit @ b'0'..=b'9') = data.get(at)
+        && at <= MOST_DIGITS
+    {
+        n = n * 10 + u64::from(digit - b'0');
+        at += 1;
+    }
+    let is_end = at > 1 && matches!(data.get(at..), Some([b'\r', b'\n', ..]));
+    is_end.then_some((n, at + 2))
+}
+
 /// A length.
 pub(super) fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 18 {
+    if digits.is_empty() || digits.len() > MOST_DIGITS {
         return None;
     }
     digits.iter().try_fold(0_u64, |n, d| {

@@ -44,7 +44,7 @@ struct Redis {
 impl Parser for Redis {
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
         match from {
-            Side::Client if self.request.is_some() => self.arguments(data, cx),
+            Side::Client if self.request.is_some() => self.arguments(data, 0, cx),
             Side::Client if data.first() == Some(&b'*') => self.command(data, cx),
             Side::Client => self.inline(data, cx),
             Side::Server => self.server(data, cx),
@@ -76,12 +76,14 @@ impl Redis {
         let [scanned, _] = &mut self.scanned;
         match read(data, 0, cx.cut, scanned) {
             Read::Item(Item::Open(b'*', Some(n)), size) if n <= MOST_ARGUMENTS => {
-                if n > 0 {
-                    let mut r = Request::new(n, cx.settings.obfuscate, cx.at(0));
-                    r.bytes = size;
-                    self.request = Some(r);
+                if n == 0 {
+                    return Parsed::Done(size);
                 }
-                Parsed::Done(size)
+                let mut r = Request::new(n, cx.settings.obfuscate, cx.at(0));
+                r.bytes = size;
+                r.expect(data.len());
+                self.request = Some(r);
+                self.arguments(data, size, cx)
             }
             // An empty command is passed over.
             Read::Item(Item::Null, size) => Parsed::Done(size),
@@ -90,13 +92,13 @@ impl Redis {
         }
     }
 
-    /// The next arguments of the command that is open.
-    fn arguments(&mut self, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
+    /// The next arguments of the command that is open, after the bytes that are read already.
+    fn arguments(&mut self, data: &[u8], read_already: u64, cx: &mut Cx<'_>) -> Parsed {
         let Some(r) = &mut self.request else {
             return Parsed::Not;
         };
         let [scanned, _] = &mut self.scanned;
-        let mut at = 0_u64;
+        let mut at = read_already;
         while let Some(rest) = data.get(at as usize..)
             && !rest.is_empty()
         {
@@ -104,13 +106,18 @@ impl Redis {
                 Read::Item(Item::Bulk(b'$', argument, whole), size) => (argument, whole, size),
                 Read::Need(n) if at == 0 => return Parsed::Need(n),
                 Read::Need(_) => break,
-                Read::Item(..) | Read::Bad => return Parsed::Not,
+                Read::Item(..) | Read::Bad => {
+                    if at > read_already {
+                        r.end = cx.at(last(at, data));
+                    }
+                    return Parsed::Not;
+                }
             };
             at += size;
             r.bytes += size;
             r.take(argument, whole);
-            r.end = cx.at(last(at, data));
             if (r.left == 0 || r.is_full()) && !r.is_told {
+                r.end = cx.at(last(at, data));
                 let kind = self.turns.asked(r);
                 let mut m = r.message();
                 m.kind = kind;
@@ -118,9 +125,10 @@ impl Redis {
             }
             if r.left == 0 {
                 self.request = None;
-                break;
+                return Parsed::Done(at);
             }
         }
+        r.end = cx.at(last(at, data));
         Parsed::Done(at)
     }
 
@@ -155,6 +163,7 @@ impl Redis {
             return Parsed::Not;
         }
         let mut r = Request::new(words().count() as u64, cx.settings.obfuscate, cx.at(0));
+        r.expect(line.len());
         for word in words() {
             r.take(word, word.len() as u64);
         }
@@ -191,26 +200,35 @@ impl Redis {
                 Read::Item(item, size) => (item, size),
                 Read::Need(n) if at == 0 => return Parsed::Need(n),
                 Read::Need(_) => break,
-                Read::Bad => return Parsed::Not,
+                Read::Bad => {
+                    if at > 0 {
+                        r.end = cx.at(last(at, data));
+                    }
+                    return Parsed::Not;
+                }
             };
-            at += size;
             r.bytes += size;
             let Some(is_whole) = r.take(&item) else {
+                if at > 0 {
+                    r.end = cx.at(last(at, data));
+                }
                 return Parsed::Not;
             };
-            r.end = cx.at(last(at, data));
+            at += size;
             if (is_whole || r.is_full()) && !r.is_told {
+                r.end = cx.at(last(at, data));
                 let kind = self.turns.answered(r);
                 cx.emit_held(r.message(kind));
             }
             if is_whole {
                 self.reply = None;
-                if self.turns.is_replicated {
-                    return Parsed::Done(u64::MAX);
-                }
-                break;
+                return Parsed::Done(match self.turns.is_replicated {
+                    true => u64::MAX,
+                    false => at,
+                });
             }
         }
+        r.end = cx.at(last(at, data));
         Parsed::Done(at)
     }
 

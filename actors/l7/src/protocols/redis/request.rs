@@ -1,12 +1,14 @@
 use super::commands::{self, Shown};
 use super::item::number;
-use super::walk::append;
-use crate::MOST_TEXT;
+use super::walk;
+use crate::{MOST_TEXT, string};
 use messages::{L7Message, L7Protocol, Mark, Side, Text};
 use std::borrow::Cow;
 
 /// A name of a command is no longer.
 const MOST_NAME: usize = 64;
+/// Room that is made for a command before its arguments come.
+const MOST_EXPECTED: usize = 96;
 
 /// A command whose arguments are coming in.
 #[derive(Debug, Default)]
@@ -21,7 +23,8 @@ pub(super) struct Request {
     known: Option<(&'static str, Shown)>,
     /// What [`Shown::Counted`] says.
     keys: u64,
-    text: String,
+    /// UTF-8.
+    text: Vec<u8>,
     hides: bool,
     /// First arguments, in upper case, as far as they change how answers come.
     pub(super) words: [Option<Word>; 2],
@@ -53,6 +56,11 @@ impl Request {
             start,
             ..Self::default()
         }
+    }
+
+    /// It is in so many bytes, with all that may be between and after its arguments.
+    pub(super) fn expect(&mut self, bytes: usize) {
+        self.text.reserve_exact(bytes.min(MOST_EXPECTED));
     }
 
     /// Bytes that are wanted of the next argument.
@@ -105,7 +113,7 @@ impl Request {
             if is_whole {
                 self.known = commands::find(argument);
                 if self.known.is_none_or(|(n, _)| n.as_bytes() != argument) {
-                    self.name.clone_from(&self.text);
+                    self.name = string(&self.text);
                 }
             }
             return;
@@ -119,7 +127,9 @@ impl Request {
         {
             self.keys = number(argument).unwrap_or(0);
         }
-        append(&mut self.text, b" ", MOST_TEXT);
+        if self.text.len() < MOST_TEXT {
+            self.text.push(b' ');
+        }
         let shown = if self.shows(i) { argument } else { b"?" };
         append(&mut self.text, shown, MOST_TEXT);
     }
@@ -137,7 +147,7 @@ impl Request {
             Some((name, _)) if self.name.is_empty() => Cow::Borrowed(name),
             _ => Text::Owned(std::mem::take(&mut self.name)),
         };
-        m.request_resource = Text::Owned(std::mem::take(&mut self.text));
+        m.request_resource = text(std::mem::take(&mut self.text)).into();
         (m.start, m.end, m.from) = (self.start, self.end, Side::Client);
         m.captured_bytes = u32::try_from(self.bytes).unwrap_or(u32::MAX);
         self.is_told = true;
@@ -145,8 +155,30 @@ impl Request {
     }
 }
 
+/// Bytes that are UTF-8 as text.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Appends bytes as UTF-8, up to `most` bytes in all.
+fn append(text: &mut Vec<u8>, bytes: &[u8], most: usize) {
+    let room = most.saturating_sub(text.len());
+    let shown = bytes.get(..room).unwrap_or(bytes);
+    if shown.is_ascii() {
+        text.extend_from_slice(shown);
+    } else {
+        let mut lossy = String::new();
+        walk::append(&mut lossy, shown, room);
+        text.extend_from_slice(lossy.as_bytes());
+    }
+}
+
 impl Word {
     fn of(argument: &[u8]) -> Option<Self> {
+        // Most arguments are no such words.
+        if !(2..=5).contains(&argument.len()) {
+            return None;
+        }
         [
             ("REPLY", Self::Reply),
             ("OFF", Self::Off),

@@ -82,11 +82,16 @@ const fn build() -> Code {
 static CODE: Code = build();
 
 /// The next symbol of the 32 bits and the bits of its code.
+#[inline]
 fn symbol(bits: u32) -> Option<(u16, u8)> {
     let (s, n) = CODE.short.get((bits >> (32 - SHORT)) as usize)?;
     if *n > 0 {
         return Some((*s, *n));
     }
+    long_symbol(bits)
+}
+
+fn long_symbol(bits: u32) -> Option<(u16, u8)> {
     for n in SHORT + 1..=LONGEST {
         let code = bits >> (32 - n);
         let (first, place) = (CODE.first.get(n)?, CODE.place.get(n)?);
@@ -102,38 +107,44 @@ fn symbol(bits: u32) -> Option<(u16, u8)> {
 
 /// Decodes `bytes` to the end of `out`; `None` where they are not of the code. At most 8/5 of their length.
 pub(super) fn decode(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let (mut acc, mut have) = (0_u64, 0_u32);
-    let mut rest = bytes.iter();
-    loop {
-        while have <= 32
-            && let Some(b) = rest.next()
-        {
-            acc = acc << 8 | u64::from(*b);
-            have += 8;
+    out.reserve(bytes.len().saturating_mul(2));
+    // Bits that are not decoded yet, from the top, and how many they are.
+    let (mut bits, mut have) = (0_u64, 0_u32);
+    let mut rest = bytes;
+    while let Some((four, after)) = rest.split_first_chunk() {
+        bits |= u64::from(u32::from_be_bytes(*four)) << (32 - have);
+        have += 32;
+        rest = after;
+        // All of any code is there.
+        while have >= 32 {
+            let (symbol, n) = symbol((bits >> 32) as u32)?;
+            if symbol == END {
+                return None;
+            }
+            out.push(symbol as u8);
+            bits <<= n;
+            have -= u32::from(n);
         }
-        if have == 0 {
-            return Some(());
-        }
+    }
+    for b in rest {
+        bits |= u64::from(*b) << (56 - have);
+        have += 8;
+    }
+    while have > 0 {
         // Filled up with ones, as the padding is.
-        let next = if have >= 32 {
-            (acc >> (have - 32)) as u32
-        } else {
-            let missing = 32 - have;
-            ((acc << missing) as u32) | ((1_u64 << missing) - 1) as u32
-        };
-        let all_ones = have < 8 && next == u32::MAX;
-        if all_ones {
+        let next = ((bits | u64::MAX >> have) >> 32) as u32;
+        if have < 8 && next == u32::MAX {
             return Some(());
         }
-        let (symbol, bits) = symbol(next)?;
-        let bits = u32::from(bits);
-        if symbol == END || bits > have {
+        let (symbol, n) = symbol(next)?;
+        if symbol == END || u32::from(n) > have {
             return None;
         }
         out.push(symbol as u8);
-        have -= bits;
-        acc &= (1_u64 << have) - 1;
+        bits <<= n;
+        have -= u32::from(n);
     }
+    Some(())
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ impl Decoder {
         self.table.allow(bytes);
     }
 
+    #[inline]
     fn take(
         &mut self,
         what: Representation<'_>,
@@ -108,8 +109,12 @@ impl Decoder {
                     Name::Of(index) => match index.checked_sub(fixed::LAST + 1) {
                         None => fixed::get(index).map(|(name, _)| name),
                         Some(n) => {
-                            // Copied, as inserting may evict it.
                             let name = self.table.get(n).and_then(|(name, _)| name);
+                            if !insert {
+                                each(name.map(|name| (name, value)));
+                                return Ok(());
+                            }
+                            // Copied, as inserting may evict it.
                             self.room.0.clear();
                             self.room.0.extend_from_slice(name.unwrap_or_default());
                             name.is_some().then_some(self.room.0.as_slice())

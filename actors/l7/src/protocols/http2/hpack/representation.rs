@@ -20,6 +20,7 @@ pub(super) struct Str<'a> {
 
 impl<'a> Str<'a> {
     /// The string, decoded into `room` where it must be.
+    #[inline(always)]
     pub(super) fn get<'b>(self, room: &'b mut Vec<u8>) -> Result<&'b [u8], Stop>
     where
         'a: 'b,
@@ -53,6 +54,7 @@ pub(super) enum Representation<'a> {
 }
 
 /// The next representation; not to be called at the end.
+#[inline(always)]
 pub(super) fn next<'a>(r: &mut Reader<'a>) -> Result<Representation<'a>, Stop> {
     let first = r.u8().ok_or(Stop::Short)?;
     if first & 0x80 != 0 {
@@ -77,12 +79,18 @@ pub(super) fn next<'a>(r: &mut Reader<'a>) -> Result<Representation<'a>, Stop> {
 }
 
 /// An integer with a prefix of `bits` bits in `first` (section 5.1).
+#[inline(always)]
 fn integer(first: u8, bits: u32, r: &mut Reader<'_>) -> Result<usize, Stop> {
     let mask = (1_u32 << bits) - 1;
-    let mut value = u32::from(first) & mask;
+    let value = u32::from(first) & mask;
     if value < mask {
         return Ok(value as usize);
     }
+    long_integer(value, r)
+}
+
+/// The rest of an integer that begins with as much as its prefix has room for.
+fn long_integer(mut value: u32, r: &mut Reader<'_>) -> Result<usize, Stop> {
     // Four groups are more than any length or index here needs.
     for shift in [0, 7, 14, 21] {
         let b = r.u8().ok_or(Stop::Short)?;
@@ -98,6 +106,7 @@ fn integer(first: u8, bits: u32, r: &mut Reader<'_>) -> Result<usize, Stop> {
     }
 }
 
+#[inline(always)]
 fn string<'a>(r: &mut Reader<'a>) -> Result<Str<'a>, Stop> {
     let first = r.u8().ok_or(Stop::Short)?;
     let length = integer(first, 7, r)?;
