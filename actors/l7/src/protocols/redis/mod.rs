@@ -119,9 +119,7 @@ impl Redis {
             if (r.left == 0 || r.is_full()) && !r.is_told {
                 r.end = cx.at(last(at, data));
                 let kind = self.turns.asked(r);
-                let mut m = r.message();
-                m.kind = kind;
-                cx.emit_held(m);
+                cx.emit_held(r.message(kind));
             }
             if r.left == 0 {
                 self.request = None;
@@ -170,9 +168,7 @@ impl Redis {
         r.bytes = size as u64;
         r.end = cx.at(size.saturating_sub(1));
         let kind = self.turns.asked(&r);
-        let mut m = r.message();
-        m.kind = kind;
-        cx.emit_held(m);
+        cx.emit_held(r.message(kind));
         Parsed::Done(size as u64)
     }
 
@@ -238,9 +234,7 @@ impl Redis {
             && !r.is_told
         {
             let kind = self.turns.asked(&r);
-            let mut m = r.message();
-            m.kind = kind;
-            cx.emit_held(m);
+            cx.emit_held(r.message(kind));
         }
     }
 

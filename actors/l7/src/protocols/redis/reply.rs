@@ -178,6 +178,7 @@ impl Reply {
     }
 
     /// The message: an answer to a request, or what the server sends unasked.
+    #[inline]
     pub(super) fn message(&mut self, kind: MessageKind) -> L7Message {
         self.is_told = true;
         let is_error = matches!(self.kind, b'-' | b'!');

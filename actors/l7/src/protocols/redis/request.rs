@@ -2,7 +2,7 @@ use super::commands::{self, Shown};
 use super::item::number;
 use super::walk;
 use crate::{MOST_TEXT, string};
-use messages::{L7Message, L7Protocol, Mark, Side, Text};
+use messages::{L7Message, L7Protocol, Mark, MessageKind, Side, Text};
 use std::borrow::Cow;
 
 /// A name of a command is no longer.
@@ -140,9 +140,11 @@ impl Request {
         !self.hides || shown.shows(i, self.of, self.keys)
     }
 
-    /// The message, as far as it is known.
-    pub(super) fn message(&mut self) -> L7Message {
+    /// The message, of this kind, as far as it is known.
+    #[inline]
+    pub(super) fn message(&mut self, kind: MessageKind) -> L7Message {
         let mut m = L7Message::request(L7Protocol::Redis);
+        m.kind = kind;
         m.request_type = match self.known {
             Some((name, _)) if self.name.is_empty() => Cow::Borrowed(name),
             _ => Text::Owned(std::mem::take(&mut self.name)),

@@ -158,7 +158,12 @@ pub(super) fn append(text: &mut String, bytes: &[u8], most: usize) {
     let room = most.saturating_sub(text.len());
     let shown = bytes.get(..room).unwrap_or(bytes);
     if let Ok(s) = str::from_utf8(shown) {
-        text.push_str(s);
+        if text.is_empty() {
+            // Most values are but this.
+            *text = s.to_owned();
+        } else {
+            text.push_str(s);
+        }
         return;
     }
     for chunk in shown.utf8_chunks() {
