@@ -245,12 +245,12 @@ mod tests {
         assert_eq!(m.protocol, L7Protocol::Grpc, "the answer knows better");
         assert_eq!((m.start.frame, m.end.frame), (10, 44));
         assert_eq!((m.status, m.code), (ResponseStatus::ServerError, Some(503)));
-        assert_eq!((m.exception.as_ref(), m.result.as_ref()), ("busy", "later"));
+        assert_eq!((m.exception.as_str(), m.result.as_str()), ("busy", "later"));
         assert_eq!((m.request_length, m.response_length), (Some(7), Some(9)));
         assert_eq!((m.affected_rows, m.request_id), (Some(4), Some(3)));
         assert!(m.is_tls);
         // What the request said of itself stays, what only the response said is added.
-        assert_eq!((m.request_type.as_ref(), m.version.as_ref()), ("GET", "2"));
+        assert_eq!((m.request_type.as_str(), m.version.as_str()), ("GET", "2"));
         assert_eq!(m.endpoint, "/a");
         let trace = m.trace.as_ref().unwrap();
         assert_eq!(trace.trace_ids, ["a", "b", "c"], "at most three");

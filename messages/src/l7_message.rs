@@ -1,8 +1,9 @@
 use crate::{L7Protocol, Side};
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
-/// A text of a message: most are one of few words that need no memory. Empty = absent.
-pub type Text = Cow<'static, str>;
+/// A text of a message. Words that are known and what is short need no memory of their own, and copies of what is long
+/// share it. Empty = absent.
+pub type Text = SmolStr;
 
 /// What a message is in its conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -215,7 +216,7 @@ impl L7Message {
     pub fn attribute(&mut self, name: &'static str, value: impl Into<Text>) {
         let value = value.into();
         if !value.is_empty() {
-            self.attributes.push((Cow::Borrowed(name), value));
+            self.attributes.push((Text::new_static(name), value));
         }
     }
 

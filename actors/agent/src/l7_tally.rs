@@ -123,7 +123,7 @@ mod tests {
         }
         tally.flush(&flow, &mut out);
         tally.flush(&flow, &mut out);
-        let of = |s: L7Stats| (s.time_s, s.endpoint.into_owned(), s.meter.request);
+        let of = |s: L7Stats| (s.time_s, s.endpoint.to_string(), s.meter.request);
         out.into_iter().map(of).collect()
     }
 

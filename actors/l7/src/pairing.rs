@@ -138,7 +138,7 @@ mod tests {
     fn request(session: Option<u64>, ms: u64) -> L7Message {
         L7Message {
             session,
-            endpoint: Text::Owned(format!("/{ms}")),
+            endpoint: Text::from(format!("/{ms}")),
             start: Mark {
                 time_ns: ms * 1_000_000,
                 ..Mark::default()
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(p.take(&mut y).rrt_ns, Some(7_000_000));
         assert_eq!(p.take(&mut z).rrt_ns, None);
         assert_eq!((x.session, y.session), (a.session, b.session));
-        assert_eq!((x.endpoint.as_ref(), y.endpoint.as_ref()), ("/1", "/2"));
+        assert_eq!((x.endpoint.as_str(), y.endpoint.as_str()), ("/1", "/2"));
         assert!(![a.session, b.session].contains(&z.session));
     }
 

@@ -1,5 +1,4 @@
 use messages::Text;
-use std::borrow::Cow;
 
 /// Longer texts of messages are cut to this many bytes.
 pub const MOST_TEXT: usize = 16 << 10;
@@ -7,7 +6,8 @@ pub const MOST_TEXT: usize = 16 << 10;
 /// Bytes as text, bounded: what is not UTF-8 becomes replacement characters.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Text {
-    Cow::Owned(string(bytes))
+    let cut = bytes.get(..MOST_TEXT).unwrap_or(bytes);
+    str::from_utf8(cut).map_or_else(|_| string(bytes).into(), Text::new)
 }
 
 /// The same where a `String` is wanted.

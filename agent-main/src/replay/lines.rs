@@ -169,7 +169,7 @@ pub(crate) fn l7_document(pcap: &str, d: &AppDocument, agent_id: u16) -> Line {
     l.put("table", d.table());
     tag(&mut l, &d.tag.ends, agent_id);
     l.put("l7_protocol", d.tag.protocol as u8);
-    l.put("endpoint", d.tag.endpoint.as_ref());
+    l.put("endpoint", d.tag.endpoint.as_str());
     let m = &d.meter;
     l.put("request", m.request);
     l.put("response", m.response);

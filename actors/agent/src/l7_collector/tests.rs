@@ -98,7 +98,7 @@ fn one_document_about_both_ends_and_one_about_the_observed() {
     for d in [edge, single] {
         assert_eq!((d.time_s, d.interval), (T0, Interval::Second));
         assert_eq!(d.tag.protocol, L7Protocol::Http1);
-        assert_eq!((d.tag.endpoint.as_ref(), d.direction_score), ("/a", 201));
+        assert_eq!((d.tag.endpoint.as_str(), d.direction_score), ("/a", 201));
         assert_eq!(d.meter, group(1, CLIENT, "/a").meter);
     }
 }
@@ -128,7 +128,7 @@ fn singles_add_up_over_their_peers() {
     assert_eq!(a.direction_score, 202, "the surest");
     assert_eq!(a.tag.ends.server_port, 443);
     assert_eq!(
-        (other.tag.endpoint.as_ref(), other.meter.request),
+        (other.tag.endpoint.as_str(), other.meter.request),
         ("/b", 1)
     );
     assert_eq!(held_by(&b.stage).total(), 0);

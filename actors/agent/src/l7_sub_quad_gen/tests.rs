@@ -85,7 +85,7 @@ fn requests_of_one_group_add_up_in_their_window() {
         .map(|a| {
             (
                 a.key.quadruple.ip[0],
-                a.key.endpoint.as_ref(),
+                a.key.endpoint.as_str(),
                 a.meter.request,
                 a.meter.rrt.sum,
                 a.direction_score,

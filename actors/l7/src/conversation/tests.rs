@@ -128,7 +128,7 @@ impl Bench {
     }
 
     fn heard(&mut self) -> Vec<String> {
-        self.out.drain(..).map(|m| m.result.into_owned()).collect()
+        self.out.drain(..).map(|m| m.result.to_string()).collect()
     }
 
     fn end(&mut self) -> Vec<String> {

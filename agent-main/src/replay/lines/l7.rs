@@ -81,7 +81,7 @@ fn message(l: &mut Line, m: &L7Message) {
         ("response_result", &m.result),
     ] {
         if !text.is_empty() {
-            l.put(key, text.as_ref());
+            l.put(key, text.as_str());
         }
     }
     for (key, number) in [

@@ -13,7 +13,6 @@ use frame::{Frame, HEAD, Kind, Like, OPENING, like, named};
 use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side, Text};
 use method::{Args, Method, Role};
 use pending::{Closed, Pending};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// How AMQP 0-9-1 is recognised and read.
@@ -146,19 +145,19 @@ impl Parser for Amqp {
 /// A message of `frame` that stands alone.
 fn told(what: &'static str, frame: Frame) -> L7Message {
     let mut m = L7Message {
-        request_type: Cow::Borrowed(what),
+        request_type: Text::new_static(what),
         status: ResponseStatus::Ok,
-        version: Cow::Borrowed("0-9-1"),
+        version: Text::new_static("0-9-1"),
         ..L7Message::session(L7Protocol::Amqp)
     };
-    m.attribute("channel_id", Text::Owned(frame.channel.to_string()));
+    m.attribute("channel_id", Text::from(frame.channel.to_string()));
     m
 }
 
 fn place(vhost: &str, m: &mut L7Message) {
     if !vhost.is_empty() {
-        m.request_domain = Cow::Owned(vhost.to_owned());
-        m.attribute("vhost", Text::Owned(vhost.to_owned()));
+        m.request_domain = Text::from(vhost.to_owned());
+        m.attribute("vhost", Text::from(vhost.to_owned()));
     }
 }
 
@@ -207,12 +206,12 @@ impl Amqp {
         }
         *self = Self::default();
         let mut m = L7Message {
-            request_type: Cow::Borrowed("ProtocolHeader"),
+            request_type: Text::new_static("ProtocolHeader"),
             status: ResponseStatus::Ok,
             ..L7Message::session(L7Protocol::Amqp)
         };
         if let [.., _, major, minor, revision] = opening {
-            m.version = Cow::Owned(format!("{major}-{minor}-{revision}"));
+            m.version = Text::from(format!("{major}-{minor}-{revision}"));
         }
         m.attribute("channel_id", "0");
         cx.emit(m, 0..opening.len());
@@ -233,7 +232,7 @@ impl Amqp {
         }
         let endpoint = match args.exchange {
             Some(exchange) => {
-                Text::Owned(format!("{}.{}", string(exchange), string(args.routing_key)))
+                Text::from(format!("{}.{}", string(exchange), string(args.routing_key)))
             }
             None => text(args.queue),
         };
@@ -343,9 +342,9 @@ impl Amqp {
 
 impl Content {
     fn tell(&self, m: &mut L7Message) {
-        m.attribute("exchange", Text::Owned(self.exchange.clone()));
-        m.attribute("routing_key", Text::Owned(self.routing_key.clone()));
-        m.request_resource = Text::Owned(self.endpoint.clone());
-        m.endpoint = Text::Owned(self.endpoint.clone());
+        m.attribute("exchange", Text::from(self.exchange.clone()));
+        m.attribute("routing_key", Text::from(self.routing_key.clone()));
+        m.request_resource = Text::from(self.endpoint.clone());
+        m.endpoint = Text::from(self.endpoint.clone());
     }
 }

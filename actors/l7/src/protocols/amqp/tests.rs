@@ -207,7 +207,7 @@ fn what_closes_says_why_and_its_answer_too() {
     let all = talk(&PROTOCOL, &lent(&c));
     for m in &all[24..26] {
         assert_eq!(
-            (m.status, m.code, m.exception.as_ref()),
+            (m.status, m.code, m.exception.as_str()),
             (ResponseStatus::ClientError, Some(404), "no queue 'nil'")
         );
     }
@@ -301,7 +301,7 @@ fn what_was_asked_is_answered_by_what_closes() {
         assert_eq!(all[asked].session, all[answered].session, "{asked}");
     }
     let a = &all[6];
-    assert_eq!((a.code, a.exception.as_ref(), a.from), (Some(404), "no", S));
+    assert_eq!((a.code, a.exception.as_str(), a.from), (Some(404), "no", S));
     assert_eq!((a.request_length, a.response_length), (None, Some(21)));
     assert_cuts_do_not_matter(&PROTOCOL, &lent(&c));
 }
@@ -354,7 +354,7 @@ fn bodies_are_skipped() {
     .concat();
     let pieces: Vec<_> = sent.chunks(1448).map(|d| (C, d)).collect();
     let all = talk(&PROTOCOL, &pieces);
-    let types: Vec<_> = all.iter().map(|m| m.request_type.as_ref()).collect();
+    let types: Vec<_> = all.iter().map(|m| m.request_type.as_str()).collect();
     let one = ["Basic.Publish", "Content.Header", "Content.Body"];
     assert_eq!(types, [one, one].concat());
     assert_eq!(all[0].endpoint, ".q");

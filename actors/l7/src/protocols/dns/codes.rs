@@ -3,7 +3,7 @@ use messages::Text;
 
 /// The name of a record's type; `TYPE` and its number for those that have none (RFC 3597, 5).
 pub(super) fn type_name(t: u16) -> Text {
-    Text::Borrowed(match t {
+    Text::new_static(match t {
         1 => "A",
         2 => "NS",
         3 => "MD",
@@ -96,7 +96,7 @@ pub(super) fn type_name(t: u16) -> Text {
         261 => "RESINFO",
         32768 => "TA",
         32769 => "DLV",
-        _ => return Text::Owned(format!("TYPE{t}")),
+        _ => return Text::from(format!("TYPE{t}")),
     })
 }
 
@@ -115,7 +115,7 @@ pub(super) const fn opcode_name(opcode: u8) -> Option<&'static str> {
 
 /// The name of a response code that is not 0.
 pub(super) fn rcode_name(code: u16) -> Text {
-    Text::Borrowed(match code {
+    Text::new_static(match code {
         0 => "",
         1 => "FormErr",
         2 => "ServFail",
@@ -136,6 +136,6 @@ pub(super) fn rcode_name(code: u16) -> Text {
         21 => "BADALG",
         22 => "BADTRUNC",
         23 => "BADCOOKIE",
-        _ => return Text::Owned(format!("RCODE{code}")),
+        _ => return Text::from(format!("RCODE{code}")),
     })
 }

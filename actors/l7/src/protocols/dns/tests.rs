@@ -146,7 +146,7 @@ fn codes_say_what_went_wrong() {
         let out = over_udp(&[(S, &r)]);
         assert_eq!((out[0].code, out[0].status), (Some(code.into()), status));
         assert_eq!(
-            (out[0].exception.as_ref(), out[0].result.as_ref()),
+            (out[0].exception.as_str(), out[0].result.as_str()),
             (exception, "SOA=ns TTL=9")
         );
     }
@@ -154,14 +154,14 @@ fn codes_say_what_went_wrong() {
     let refused = message(7, 0x8005, [0; 4], &[]);
     let out = over_udp(&[(S, &refused)]);
     assert_eq!(
-        (out[0].session, out[0].code, out[0].request_type.as_ref()),
+        (out[0].session, out[0].code, out[0].request_type.as_str()),
         (Some(7), Some(5), "")
     );
     let opt = record(b"\0", 41, 0x0100_0000, b"");
     let r = message(7, 0x8180, [1, 0, 0, 1], &[&question(A), &opt]);
     let out = over_udp(&[(S, &r)]);
     assert_eq!(
-        (out[0].code, out[0].exception.as_ref()),
+        (out[0].code, out[0].exception.as_str()),
         (Some(16), "BADVERS")
     );
 }
@@ -179,7 +179,7 @@ fn messages_over_tcp_follow_each_other() {
     let ids: Vec<_> = out.iter().map(|m| m.session.unwrap()).collect();
     assert_eq!(ids, [1, 2, 2, 1]);
     assert_eq!(
-        (out[2].result.as_ref(), out[3].result.as_ref()),
+        (out[2].result.as_str(), out[3].result.as_str()),
         ("AAAA=:: TTL=5", "A=1.2.3.4 TTL=5")
     );
     assert_eq!(out[0].captured_bytes, 31);
@@ -226,7 +226,7 @@ fn of_long_messages_the_beginning_is_read() {
     );
     let cut = talk(&PROTOCOL, &[(S, &long[..40])]);
     assert_eq!(
-        (cut[0].session, cut[0].code, cut[0].result.as_ref()),
+        (cut[0].session, cut[0].code, cut[0].result.as_str()),
         (Some(3), Some(0), "")
     );
 }

@@ -6,10 +6,9 @@ mod record;
 mod tests;
 
 use crate::{Cx, Parsed, Parser, Probe, Protocol, Transport, Verdict};
-use messages::{L7Message, L7Protocol, ResponseStatus, Side};
+use messages::{L7Message, L7Protocol, ResponseStatus, Side, Text};
 use open::Open;
 use record::{HEAD, Kind, Record};
-use std::borrow::Cow;
 
 /// How FastCGI is recognised and read.
 pub(super) static PROTOCOL: Protocol = Protocol {
@@ -284,7 +283,7 @@ fn values(record: Record) -> L7Message {
     let length = u32::try_from(record.size).ok();
     let m = match record.kind {
         Kind::GetValues => L7Message {
-            request_type: Cow::Borrowed("GET_VALUES"),
+            request_type: Text::new_static("GET_VALUES"),
             request_length: length,
             ..L7Message::request(L7Protocol::FastCgi)
         },
@@ -294,7 +293,7 @@ fn values(record: Record) -> L7Message {
         },
     };
     L7Message {
-        version: Cow::Borrowed("1"),
+        version: Text::new_static("1"),
         session: Some(0),
         ..m
     }

@@ -3,8 +3,7 @@ use super::record::HEAD;
 use crate::endpoint::endpoint;
 use crate::trace::TraceHeaders;
 use crate::{Settings, string, text};
-use messages::{L7Message, L7Protocol, Mark, MessageKind, ResponseStatus, Side};
-use std::borrow::Cow;
+use messages::{L7Message, L7Protocol, Mark, MessageKind, ResponseStatus, Side, Text};
 use std::str::FromStr;
 
 /// The head of a response is at most so long, and so much is kept of what goes to the error log.
@@ -56,7 +55,7 @@ fn new(kind: MessageKind, id: u16) -> L7Message {
     L7Message {
         protocol: L7Protocol::FastCgi,
         kind,
-        version: Cow::Borrowed("1"),
+        version: Text::new_static("1"),
         session: Some(u64::from(id)),
         request_id: Some(u64::from(id)),
         ..L7Message::default()
@@ -122,8 +121,8 @@ impl Open {
             return None;
         }
         m.endpoint = match self.script.as_str() {
-            "" => Cow::Owned(endpoint(&m.request_resource, settings.endpoint_segments)),
-            script => Cow::Owned(script.to_owned()),
+            "" => Text::from(endpoint(&m.request_resource, settings.endpoint_segments)),
+            script => Text::from(script.to_owned()),
         };
         std::mem::take(&mut self.trace).finish(&mut m);
         if !self.remote.is_empty() && m.trace.as_ref().is_none_or(|t| t.client_ip.is_empty()) {
@@ -235,7 +234,7 @@ impl Open {
         if !refused.is_empty() || app != 0 && m.code.is_none() {
             m.status = ResponseStatus::ServerError;
             if m.exception.is_empty() {
-                m.exception = Cow::Borrowed(refused);
+                m.exception = Text::new_static(refused);
             }
         }
         if app != 0 {

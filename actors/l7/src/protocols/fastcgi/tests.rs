@@ -132,11 +132,11 @@ fn requests_and_responses_are_told_by_their_heads() {
     let m = &all[2];
     assert_eq!(
         (
-            m.request_type.as_ref(),
-            m.request_domain.as_ref(),
-            m.request_resource.as_ref(),
-            m.endpoint.as_ref(),
-            m.version.as_ref(),
+            m.request_type.as_str(),
+            m.request_domain.as_str(),
+            m.request_resource.as_str(),
+            m.endpoint.as_str(),
+            m.version.as_str(),
             m.request_length,
         ),
         (
@@ -215,7 +215,7 @@ fn bodies_are_skipped() {
     let all = talk(&PROTOCOL, &script);
     let seen: Vec<_> = all
         .iter()
-        .map(|m| (m.request_resource.as_ref(), m.code))
+        .map(|m| (m.request_resource.as_str(), m.code))
         .collect();
     assert_eq!(seen, [("/big", None), ("", Some(201)), ("/next", None)]);
 }

@@ -22,7 +22,7 @@ pub(super) fn request(
     };
     let mut m = L7Message {
         version: line.minor.map(version).unwrap_or_default(),
-        request_type: method(line.method).map_or_else(|| text(line.method), Text::Borrowed),
+        request_type: method(line.method).map_or_else(|| text(line.method), Text::new_static),
         request_domain: authority.or(fields.host).map(text).unwrap_or_default(),
         request_resource: resource.into(),
         endpoint: endpoint.into(),
@@ -80,9 +80,9 @@ fn target<'a>(line: &RequestLine<'a>) -> (Option<&'a [u8]>, &'a [u8]) {
 
 fn version(minor: u8) -> Text {
     match minor {
-        b'0' => Text::Borrowed("1.0"),
-        b'1' => Text::Borrowed("1.1"),
-        n => Text::Owned(format!("1.{}", char::from(n))),
+        b'0' => Text::new_static("1.0"),
+        b'1' => Text::new_static("1.1"),
+        n => Text::from(format!("1.{}", char::from(n))),
     }
 }
 

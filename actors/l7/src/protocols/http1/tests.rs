@@ -21,7 +21,7 @@ fn codes(messages: &[L7Message]) -> Vec<i32> {
 
 fn types(messages: &[L7Message]) -> Vec<&str> {
     let requests = messages.iter().filter(|m| m.kind == MessageKind::Request);
-    requests.map(|m| m.request_type.as_ref()).collect()
+    requests.map(|m| m.request_type.as_str()).collect()
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_request_and_its_response_have_all_that_heads_say() {
     };
     assert_eq!((q.kind, q.from, q.session), (MessageKind::Request, C, None));
     assert_eq!(
-        (q.version.as_ref(), q.request_type.as_ref()),
+        (q.version.as_str(), q.request_type.as_str()),
         ("1.1", "POST")
     );
     assert_eq!(q.request_domain, "shop.example:8080");
@@ -52,7 +52,7 @@ fn a_request_and_its_response_have_all_that_heads_say() {
 
     assert_eq!((r.kind, r.from), (MessageKind::Response, S));
     assert_eq!((r.status, r.code), (ResponseStatus::Ok, Some(200)));
-    assert_eq!((r.version.as_ref(), r.exception.as_ref()), ("1.1", ""));
+    assert_eq!((r.version.as_str(), r.exception.as_str()), ("1.1", ""));
     assert_eq!(r.response_length, Some(3));
     assert_eq!((r.start.frame, r.trace.as_ref()), (2, None));
 }
@@ -75,7 +75,7 @@ fn statuses_say_whose_fault_it_is() {
         let head = format!("HTTP/1.1 {line}\r\n\r\n");
         let out = talk(&PROTOCOL, &[(C, GET), (S, head.as_bytes())]);
         assert_eq!(
-            (out[1].status, out[1].exception.as_ref()),
+            (out[1].status, out[1].exception.as_str()),
             (status, exception),
             "{line}"
         );
@@ -304,13 +304,13 @@ fn heads_that_end_early_say_what_they_hold() {
         ],
     );
     assert_eq!(
-        (out[0].request_domain.as_ref(), out[0].request_length),
+        (out[0].request_domain.as_str(), out[0].request_length),
         ("a.example", None)
     );
-    assert_eq!((out[1].code, out[1].version.as_ref()), (Some(200), "1.0"));
+    assert_eq!((out[1].code, out[1].version.as_str()), (Some(200), "1.0"));
     let out = talk(&PROTOCOL, &[(C, b"GET /a/lon")]);
     assert_eq!(
-        (out[0].request_resource.as_ref(), out[0].version.as_ref()),
+        (out[0].request_resource.as_str(), out[0].version.as_str()),
         ("/a/lon", "")
     );
 }

@@ -3,7 +3,7 @@ use super::body::{Body, Part};
 use super::fields::{of_stream, protocol};
 use super::grpc;
 use crate::Cx;
-use messages::{L7Message, Side};
+use messages::{L7Message, Side, Text};
 use std::collections::VecDeque;
 
 /// Open streams that are remembered of a connection; with more, the oldest is told as far as it is known.
@@ -53,7 +53,7 @@ pub(super) struct Stream {
     pub(super) pushed: bool,
     /// Its request came before HTTP/2 did: responses are paired by order.
     upgraded: bool,
-    endpoint: String,
+    endpoint: Text,
     client: Sent,
     server: Sent,
 }
@@ -65,7 +65,7 @@ impl Stream {
             grpc: None,
             pushed: false,
             upgraded: false,
-            endpoint: String::new(),
+            endpoint: Text::default(),
             client: Sent::default(),
             server: Sent::default(),
         }
@@ -90,11 +90,11 @@ impl Stream {
     pub(super) fn begin(&mut self, by: Side, mut message: L7Message, cx: &mut Cx<'_>) {
         if by == Side::Client {
             if message.endpoint.len() <= MOST_ENDPOINT {
-                self.endpoint = message.endpoint.clone().into_owned();
+                self.endpoint = message.endpoint.clone();
             }
         } else {
             if message.endpoint.is_empty() {
-                message.endpoint = self.endpoint.clone().into();
+                message.endpoint = self.endpoint.clone();
             }
             if self.upgraded {
                 message.session = None;
@@ -200,8 +200,8 @@ impl Stream {
             Side::Server => m.response_length = length,
         }
         m.captured_bytes = length.unwrap_or(u32::MAX).saturating_add(part.head);
-        m.rpc_service = grpc::service(&self.endpoint).to_owned().into();
-        m.endpoint = self.endpoint.clone().into();
+        m.rpc_service = grpc::service(&self.endpoint).into();
+        m.endpoint = self.endpoint.clone();
         (m.start, m.end, m.from) = (part.start, part.end, by);
         m
     }

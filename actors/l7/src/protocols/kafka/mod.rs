@@ -18,7 +18,6 @@ use fields::name;
 use frame::Header;
 use messages::{L7Message, L7Protocol, ResponseStatus, Side, Text};
 use request::Facts;
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Kafka.
@@ -235,7 +234,7 @@ impl Kafka {
         m.code = a.code.map(i32::from);
         if let Some(code) = a.code.filter(|c| *c != 0) {
             m.exception = if a.message.is_empty() {
-                Cow::Borrowed(errors::name(code))
+                Text::new_static(errors::name(code))
             } else {
                 text(a.message)
             };
@@ -264,8 +263,8 @@ fn describe(
     is_whole: bool,
 ) {
     m.request_type = api::find(key).map_or_else(
-        || Text::Owned(format!("ApiKey {key}")),
-        |a| Cow::Borrowed(a.name),
+        || Text::from(format!("ApiKey {key}")),
+        |a| Text::new_static(a.name),
     );
     m.session = Some(u64::from(correlation));
     m.request_id = Some(u64::from(correlation));
@@ -284,12 +283,12 @@ fn describe(
         m.attribute("offset", offset.to_string());
     }
     if is_whole {
-        m.request_resource = Text::Owned(match offset {
+        m.request_resource = Text::from(match offset {
             Some(offset) => format!("{place}:{offset}"),
             None => place.clone(),
         });
     }
-    m.endpoint = Text::Owned(place);
+    m.endpoint = Text::from(place);
 }
 
 /// Emits a message of which so many bytes are seen, and the first `shown` were needed.

@@ -98,14 +98,14 @@ fn a_batch_is_produced() {
     assert_eq!(m.len(), 2);
     let (a, b) = (&m[0], &m[1]);
     assert_eq!(
-        (a.kind, a.request_type.as_ref()),
+        (a.kind, a.request_type.as_str()),
         (MessageKind::Request, "Produce")
     );
     assert_eq!((a.session, a.request_id), (Some(9), Some(9)));
     assert_eq!(a.request_length, Some(q.len() as u32 - 4));
     assert_eq!(a.captured_bytes, q.len() as u32);
     assert_eq!(
-        (a.endpoint.as_ref(), a.request_resource.as_ref()),
+        (a.endpoint.as_str(), a.request_resource.as_str()),
         ("orders-5", "")
     );
     for (name, value) in [
@@ -122,7 +122,7 @@ fn a_batch_is_produced() {
     assert_eq!(trace.span_id, "00f067aa0ba902b7");
 
     assert_eq!(
-        (b.kind, b.request_type.as_ref()),
+        (b.kind, b.request_type.as_str()),
         (MessageKind::Response, "Produce")
     );
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_batch_is_produced() {
     );
     assert_eq!((b.status, b.code), (ResponseStatus::Ok, Some(0)));
     assert_eq!(
-        (b.endpoint.as_ref(), b.request_resource.as_ref()),
+        (b.endpoint.as_str(), b.request_resource.as_str()),
         ("orders-5", "orders-5:256")
     );
 }
@@ -153,7 +153,7 @@ fn codes_are_errors() {
     let r = response(2, &[b"\0\x3a", &t("bad password"), b"\0\0\0\0"]);
     let m = talk(&PROTOCOL, &[(C, &q), (S, &r)]);
     assert_eq!(
-        (m[1].code, m[1].exception.as_ref()),
+        (m[1].code, m[1].exception.as_str()),
         (Some(58), "bad password")
     );
 }
@@ -415,7 +415,7 @@ fn topics_may_be_numbers() {
     let r = response(1, &[b"\0", THROTTLE, b"\x14\0\0\0\0\x09\x01\0"]);
     let m = talk(&PROTOCOL, &[(C, &q), (S, &r)]);
     assert_eq!(
-        (m[0].request_resource.as_ref(), m[1].code),
+        (m[0].request_resource.as_str(), m[1].code),
         ("", Some(5120))
     );
 }
@@ -437,7 +437,7 @@ fn tokens_are_passed_over() {
     );
     let told: Vec<_> = m
         .iter()
-        .map(|m| (m.request_type.as_ref(), m.code))
+        .map(|m| (m.request_type.as_str(), m.code))
         .collect();
     assert_eq!(
         told,
@@ -476,7 +476,7 @@ fn long_bodies_are_not_kept() {
     let m = talk(&PROTOCOL, &parts);
     let told: Vec<_> = m
         .iter()
-        .map(|m| (m.endpoint.as_ref(), m.captured_bytes > 1 << 20))
+        .map(|m| (m.endpoint.as_str(), m.captured_bytes > 1 << 20))
         .collect();
     assert_eq!(
         told,
@@ -513,7 +513,7 @@ fn joined_in_the_middle() {
             (S, &produced(9, "orders", 0)),
         ],
     );
-    let told: Vec<_> = m.iter().map(|m| (m.session, m.endpoint.as_ref())).collect();
+    let told: Vec<_> = m.iter().map(|m| (m.session, m.endpoint.as_str())).collect();
     assert_eq!(told, [(Some(9), "orders-5"), (Some(9), "orders-5")]);
     // The answer to a request that was not seen.
     let m = talk(&PROTOCOL, &[(S, &produced(8, "old", 0))]);

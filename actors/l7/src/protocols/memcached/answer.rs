@@ -110,13 +110,13 @@ impl Answer {
         };
         let mut m = L7Message::response(L7Protocol::Memcached, status);
         if status != ResponseStatus::Ok {
-            m.exception = Text::Owned(line.to_owned());
+            m.exception = Text::from(line.to_owned());
         }
         m.kind = self.kind;
         (m.start, m.end, m.from) = (self.start, self.end, Side::Server);
         m.captured_bytes = u32::try_from(self.bytes).unwrap_or(u32::MAX);
         m.response_length = last.is_some().then_some(m.captured_bytes);
-        m.result = Text::Owned(self.first);
+        m.result = Text::from(self.first);
         m
     }
 }

@@ -2,7 +2,6 @@
 use crate::reader::Reader;
 use crate::{Cx, Parsed, string, text};
 use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Text};
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 pub(super) const REQUEST: u8 = 0x80;
@@ -252,11 +251,11 @@ impl Binary {
             });
         }
         m.session = Some(number);
-        m.request_type = Cow::Borrowed(name);
+        m.request_type = Text::new_static(name);
         m.request_resource = if key.is_empty() {
-            Cow::Borrowed(name)
+            Text::new_static(name)
         } else {
-            Text::Owned(format!("{name} {}", string(key)))
+            Text::from(format!("{name} {}", string(key)))
         };
         m.request_id = Some(u64::from(h.opaque));
         m.request_length = u32::try_from(size).ok();
@@ -293,14 +292,14 @@ impl Binary {
             m.kind = MessageKind::Session;
         }
         m.session = Some(number);
-        m.request_type = Cow::Borrowed(name(h.opcode).unwrap_or_default());
+        m.request_type = Text::new_static(name(h.opcode).unwrap_or_default());
         m.request_id = Some(u64::from(h.opaque));
         m.response_length = u32::try_from(size).ok();
         m.code = Some(i32::from(h.status));
-        m.result = Cow::Borrowed(word);
+        m.result = Text::new_static(word);
         if status != ResponseStatus::Ok {
             m.exception = if value.is_empty() {
-                Cow::Borrowed(word)
+                Text::new_static(word)
             } else {
                 text(value)
             };

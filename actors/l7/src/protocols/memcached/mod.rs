@@ -11,8 +11,7 @@ use crate::{Cx, Parsed, Parser, Protocol, Transport, text};
 use answer::{Answer, Line};
 use binary::Binary;
 use command::Command;
-use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side};
-use std::borrow::Cow;
+use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side, Text};
 use turns::Turns;
 
 /// Memcached.
@@ -110,7 +109,7 @@ impl Memcached {
         m.request_type = if c.name.is_empty() {
             text(c.word)
         } else {
-            Cow::Borrowed(c.name)
+            Text::new_static(c.name)
         };
         m.request_resource = text(line);
         let size = end as u64 + c.data;

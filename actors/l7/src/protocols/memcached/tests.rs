@@ -32,21 +32,21 @@ fn a_value_is_set_and_got() {
     assert_eq!(kinds(&m), "qrqrs");
     let (set, stored, value) = (&m[0], &m[1], &m[3]);
     assert_eq!(
-        (set.request_type.as_ref(), set.request_resource.as_ref()),
+        (set.request_type.as_str(), set.request_resource.as_str()),
         ("set", "set foo 0 0 3")
     );
     assert_eq!((set.request_length, set.captured_bytes), (Some(20), 20));
     assert_eq!((set.start.frame, set.session), (1, None));
     assert_eq!(
-        (stored.status, stored.result.as_ref()),
+        (stored.status, stored.result.as_str()),
         (ResponseStatus::Ok, "STORED")
     );
     assert_eq!((stored.response_length, stored.start.frame), (Some(8), 3));
     assert_eq!(
-        (value.result.as_ref(), value.response_length),
+        (value.result.as_str(), value.response_length),
         ("VALUE foo 0 3", Some(25))
     );
-    assert_eq!((m[4].request_type.as_ref(), m[4].from), ("quit", C));
+    assert_eq!((m[4].request_type.as_str(), m[4].from), ("quit", C));
     assert_cuts_do_not_matter(&PROTOCOL, &script);
 }
 
@@ -73,7 +73,7 @@ fn errors_say_why() {
         "CLIENT_ERROR invalid numeric delta argument"
     );
     assert_eq!(
-        (m[7].exception.as_ref(), m[7].result.as_ref()),
+        (m[7].exception.as_str(), m[7].result.as_str()),
         (
             "SERVER_ERROR out of memory writing get response",
             "VALUE a 0 1"
@@ -92,7 +92,7 @@ fn commands_of_every_kind_are_answered_in_order() {
     ];
     let m = talk(&PROTOCOL, &script);
     assert_eq!(kinds(&m), "qqqssqqqqqsrrrrrrrr");
-    let results: Vec<_> = m[11..].iter().map(|m| m.result.as_ref()).collect();
+    let results: Vec<_> = m[11..].iter().map(|m| m.result.as_str()).collect();
     assert_eq!(
         results,
         [
@@ -135,7 +135,7 @@ fn quiet_meta_commands_may_not_be_answered() {
     ];
     let m = talk(&PROTOCOL, &script);
     assert_eq!(kinds(&m), "sssqqqsqssrrrr");
-    let results: Vec<_> = m[8..].iter().map(|m| m.result.as_ref()).collect();
+    let results: Vec<_> = m[8..].iter().map(|m| m.result.as_str()).collect();
     assert_eq!(
         results,
         ["VA 2 O2", "NS", "MN", "VA 1", "HD", "ME g exp=-1"]
@@ -235,7 +235,7 @@ fn binary_packets_are_read() {
     let m = talk(&PROTOCOL, &script);
     assert_eq!(kinds(&m), "qqssqqqqrrsrrrr");
     assert_eq!(
-        (m[0].request_type.as_ref(), m[0].request_resource.as_ref()),
+        (m[0].request_type.as_str(), m[0].request_resource.as_str()),
         ("set", "set foo")
     );
     assert_eq!(m[0].request_length, Some(38));
@@ -243,11 +243,11 @@ fn binary_packets_are_read() {
     let numbers: Vec<_> = m.iter().map(|m| m.session.unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 5, 6, 7, 8]);
     assert_eq!(
-        (m[13].status, m[13].result.as_ref(), m[13].code),
+        (m[13].status, m[13].result.as_str(), m[13].code),
         (ResponseStatus::Ok, "KEY_NOT_FOUND", Some(1))
     );
     assert_eq!(
-        (m[14].status, m[14].exception.as_ref()),
+        (m[14].status, m[14].exception.as_str()),
         (ResponseStatus::ServerError, "Out of memory")
     );
     assert_eq!(m[14].request_id, Some(6));
@@ -259,14 +259,14 @@ fn what_is_cut_off_is_told_as_far_as_it_goes() {
     let m = talk(&PROTOCOL, &[(C, b"get fo"), (S, b"VALUE foo 0 3\r\nb")]);
     assert_eq!(kinds(&m), "qr");
     assert_eq!(
-        (m[0].request_resource.as_ref(), m[1].result.as_ref()),
+        (m[0].request_resource.as_str(), m[1].result.as_str()),
         ("get fo", "VALUE foo 0 3")
     );
     assert_eq!(m[1].response_length, None);
     let set = ask(1, 1, b"foo", b"bar");
     let m = talk(&PROTOCOL, &[(C, &set[..34])]);
     assert_eq!(
-        (m[0].request_resource.as_ref(), m[0].captured_bytes),
+        (m[0].request_resource.as_str(), m[0].captured_bytes),
         ("set fo", 34)
     );
 }

@@ -14,7 +14,6 @@ use crate::{Cx, Parsed, Parser, Protocol, Transport};
 use body::{Body, SHOWN};
 use header::Header;
 use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side, Text};
-use std::borrow::Cow;
 
 /// MongoDB.
 pub(super) static PROTOCOL: Protocol = Protocol {
@@ -96,7 +95,7 @@ fn request(h: &Header, b: Body) -> L7Message {
     m.request_id = m.session;
     m.request_length = Some(h.length);
     if !b.database.is_empty() && !b.collection.is_empty() {
-        m.endpoint = Text::Owned(format!("{}.{}", b.database, b.collection));
+        m.endpoint = Text::from(format!("{}.{}", b.database, b.collection));
     }
     m.attribute(
         "command",
@@ -106,8 +105,8 @@ fn request(h: &Header, b: Body) -> L7Message {
             b.command
         },
     );
-    m.request_domain = Text::Owned(b.database);
-    m.request_resource = Text::Owned(b.text);
+    m.request_domain = Text::from(b.database);
+    m.request_resource = Text::from(b.text);
     m
 }
 
@@ -129,16 +128,16 @@ impl MongoDb {
         if has_failed {
             m.status = ResponseStatus::ServerError;
             m.code = b.code;
-            m.exception = Text::Owned(b.error);
+            m.exception = Text::from(b.error);
         } else if b.is_ok == Some(true) {
             m.status = ResponseStatus::Ok;
             m.code = Some(0);
         }
-        m.result = Text::Owned(b.text);
+        m.result = Text::from(b.text);
         m
     }
 }
 
 fn name(opcode: i32) -> Text {
-    Cow::Borrowed(opcode::name(opcode).unwrap_or_default())
+    Text::new_static(opcode::name(opcode).unwrap_or_default())
 }

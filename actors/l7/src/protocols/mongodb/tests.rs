@@ -88,7 +88,7 @@ fn a_command_and_its_answer() {
     let m = talk(&PROTOCOL, &[(C, &q), (S, &r)]);
     let (a, b) = (&m[0], &m[1]);
     assert_eq!(
-        (a.kind, a.request_type.as_ref()),
+        (a.kind, a.request_type.as_str()),
         (MessageKind::Request, "OP_MSG")
     );
     assert_eq!((a.session, a.request_id), (Some(40), Some(40)));
@@ -97,7 +97,7 @@ fn a_command_and_its_answer() {
         r#"{ "find": "users", "filter": { "name": "secret" }, "$db": "shop" }"#
     );
     assert_eq!(
-        (a.endpoint.as_ref(), a.request_domain.as_ref()),
+        (a.endpoint.as_str(), a.request_domain.as_str()),
         ("shop.users", "shop")
     );
     assert_eq!(a.attributes, [("command".into(), "find".into())]);
@@ -106,7 +106,7 @@ fn a_command_and_its_answer() {
         (q.len() as u32, Some(q.len() as u32))
     );
     assert_eq!(
-        (b.kind, b.request_type.as_ref()),
+        (b.kind, b.request_type.as_str()),
         (MessageKind::Response, "OP_MSG")
     );
     assert_eq!(
@@ -114,7 +114,7 @@ fn a_command_and_its_answer() {
         (Some(40), Some(40), Some(0))
     );
     assert_eq!(
-        (b.status, b.result.as_ref()),
+        (b.status, b.result.as_str()),
         (ResponseStatus::Ok, r#"{ "n": 1, "ok": 1 }"#)
     );
     assert_eq!(b.attributes, [("response_id".into(), "7".into())]);
@@ -341,7 +341,7 @@ fn compressed_messages_are_read() {
             &[(C, &message(1, 0, opcode::COMPRESSED, &body(how)))],
         );
         assert_eq!(
-            (m[0].request_type.as_ref(), m[0].endpoint.as_ref()),
+            (m[0].request_type.as_str(), m[0].endpoint.as_str()),
             ("OP_MSG", "shop.users"),
             "{how}"
         );
@@ -350,7 +350,7 @@ fn compressed_messages_are_read() {
             &[(C, &message(1, 0, opcode::COMPRESSED, &body(9)))],
         );
         assert_eq!(
-            (m[0].request_type.as_ref(), m[0].endpoint.as_ref()),
+            (m[0].request_type.as_str(), m[0].endpoint.as_str()),
             ("OP_COMPRESSED", "")
         );
     }

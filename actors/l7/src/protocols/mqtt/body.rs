@@ -5,8 +5,7 @@ use super::{MOST_ALIASED, MOST_ALIASES, Mqtt, reason};
 use crate::reader::Reader;
 use crate::trace::TraceHeaders;
 use crate::{MOST_TEXT, Settings, text};
-use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side};
-use std::borrow::Cow;
+use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side, Text};
 
 impl Mqtt {
     fn has_properties(&self) -> bool {
@@ -44,7 +43,7 @@ impl Mqtt {
         let mut m = L7Message {
             protocol: L7Protocol::Mqtt,
             kind: MessageKind::Session,
-            request_type: Cow::Borrowed(head.packet.name()),
+            request_type: Text::new_static(head.packet.name()),
             // Nothing is wrong with a packet that can be read, until a code says otherwise.
             status: ResponseStatus::Ok,
             ..L7Message::default()
@@ -57,10 +56,10 @@ impl Mqtt {
         }
         trace.finish(&mut m);
         m.version = match self.version {
-            Some(3) => Cow::Borrowed("3"),
-            Some(4) => Cow::Borrowed("4"),
-            Some(5) => Cow::Borrowed("5"),
-            _ => Cow::Borrowed(""),
+            Some(3) => Text::new_static("3"),
+            Some(4) => Text::new_static("4"),
+            Some(5) => Text::new_static("5"),
+            _ => Text::new_static(""),
         };
         m.endpoint.clone_from(&m.request_resource);
         let length = u32::try_from(head.body).ok();
@@ -314,7 +313,7 @@ impl Mqtt {
         if let Some(code) = r.rest().iter().find(|c| **c >= 0x80) {
             told(*code, m);
         } else {
-            m.exception = Cow::Borrowed("");
+            m.exception = Text::new_static("");
         }
     }
 }
@@ -353,7 +352,7 @@ fn told(code: u8, m: &mut L7Message) {
     m.code = Some(i32::from(code));
     m.status = reason::status(code);
     if m.exception.is_empty() {
-        m.exception = Cow::Borrowed(reason::words(code));
+        m.exception = Text::new_static(reason::words(code));
     }
 }
 

@@ -100,7 +100,7 @@ fn every_packet_is_told() {
     assert_eq!((all[1].code, all[1].response_length), (Some(0), Some(2)));
     let suback = &all[3];
     assert_eq!(
-        (suback.status, suback.code, suback.exception.as_ref()),
+        (suback.status, suback.code, suback.exception.as_str()),
         (ResponseStatus::ServerError, Some(0x80), "Unspecified error")
     );
     let publish = &all[6];
@@ -140,7 +140,7 @@ fn return_codes_of_version_3_say_whose_fault() {
         assert_eq!(all[0].version, "3");
         let answer = &all[1];
         assert_eq!(
-            (answer.code, answer.status, answer.exception.as_ref()),
+            (answer.code, answer.status, answer.exception.as_str()),
             (Some(i32::from(code)), status, words)
         );
     }
@@ -187,7 +187,7 @@ fn version_5_has_properties_and_reasons() {
     let c = version_5();
     let all = talk(&PROTOCOL, &lent(&c));
     assert!(all.iter().all(|m| m.version == "5"));
-    let types: Vec<_> = all.iter().map(|m| m.request_type.as_ref()).collect();
+    let types: Vec<_> = all.iter().map(|m| m.request_type.as_str()).collect();
     assert_eq!(
         types,
         [
@@ -214,7 +214,7 @@ fn version_5_has_properties_and_reasons() {
     assert_eq!(attribute(publish, "response_topic"), Some("reply"));
     let refused = &all[5];
     assert_eq!(
-        (refused.status, refused.code, refused.exception.as_ref()),
+        (refused.status, refused.code, refused.exception.as_str()),
         (ResponseStatus::ClientError, Some(0x87), "nope")
     );
     assert_eq!(all[6].request_resource, "a/b", "by its alias");
@@ -253,7 +253,7 @@ fn packets_share_a_segment_and_what_is_published_is_skipped() {
     assert_eq!(all.len(), 14);
     assert_eq!(all[11].session, Some(10));
     assert_eq!(
-        (all[12].request_resource.as_ref(), all[12].response_length),
+        (all[12].request_resource.as_str(), all[12].response_length),
         ("big", Some(100_005))
     );
     assert_eq!(all[13].request_type, "Pingreq");
@@ -273,7 +273,7 @@ fn joined_in_the_middle_only_5_shows_its_version() {
     );
     let seen: Vec<_> = all
         .iter()
-        .map(|m| (m.request_resource.as_ref(), m.version.as_ref(), m.session))
+        .map(|m| (m.request_resource.as_str(), m.version.as_str(), m.session))
         .collect();
     assert_eq!(
         seen,

@@ -3,7 +3,6 @@ use super::packet::{HEADER, Packet};
 use crate::sql::{Prepared, PreparedStatement};
 use crate::{Cx, Parsed};
 use messages::{L7Message, L7Protocol, ResponseStatus, Side, Text};
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Most commands of a connection that wait for their answers; the oldest is forgotten first.
@@ -166,5 +165,5 @@ pub(super) const fn done(p: &Packet<'_>) -> Parsed {
 
 /// A number as an attribute.
 pub(super) fn number(n: impl Into<u64>) -> Text {
-    Cow::Owned(n.into().to_string())
+    Text::from(n.into().to_string())
 }

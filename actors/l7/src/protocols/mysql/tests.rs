@@ -91,7 +91,7 @@ fn short(messages: &[L7Message]) -> Vec<(MessageKind, &str, &str)> {
             } else {
                 &m.request_resource
             };
-            (m.kind, m.request_type.as_ref(), text.as_ref())
+            (m.kind, m.request_type.as_str(), text.as_ref())
         })
         .collect()
 }
@@ -155,13 +155,13 @@ fn a_connection_from_greeting_to_quit() {
         ("8.0.36", "7")
     );
     assert_eq!(
-        (m[1].endpoint.as_ref(), m[1].request_domain.as_ref()),
+        (m[1].endpoint.as_str(), m[1].request_domain.as_str()),
         ("Login username: ann db: shop", "shop")
     );
     assert_eq!(attribute(&m[2], "auth_plugin"), "mysql_native_password");
     assert_eq!((m[3].start.frame, m[3].status), (5, ResponseStatus::Ok));
     assert_eq!(
-        (m[4].endpoint.as_ref(), m[4].request_length),
+        (m[4].endpoint.as_str(), m[4].request_length),
         ("INSERT t", Some(62))
     );
     let trace = m[4].trace.as_ref().unwrap();
@@ -223,7 +223,7 @@ fn a_prepared_statement_is_known_by_its_number() {
     );
     assert_eq!(attribute(&m[1], "statement_id"), "9");
     assert_eq!(
-        (m[2].endpoint.as_ref(), attribute(&m[2], "parameters")),
+        (m[2].endpoint.as_str(), attribute(&m[2], "parameters")),
         ("UPDATE t", "'name', 5")
     );
     assert_eq!((m[3].affected_rows, m[6].affected_rows), (Some(1), Some(1)));
@@ -412,7 +412,7 @@ fn logins_of_old_clients_are_read() {
     let refused = packet(0, b"\xff\x10\x04Too many connections");
     let m = talk(&PROTOCOL, &[(Server, &refused)]);
     assert_eq!(
-        (m[0].kind, m[0].code, m[0].exception.as_ref()),
+        (m[0].kind, m[0].code, m[0].exception.as_str()),
         (Session, Some(1040), "Too many connections")
     );
 

@@ -7,7 +7,6 @@ use crate::trace::TraceHeaders;
 use crate::{Cx, Parsed, Parser, Probe, Protocol, Settings, Transport, Verdict, string, text};
 use line::{Args, Line, Op, json_text};
 use messages::{L7Message, L7Protocol, MessageKind, ResponseStatus, Side, Text};
-use std::borrow::Cow;
 
 /// How NATS is recognised and read.
 pub(super) static PROTOCOL: Protocol = Protocol {
@@ -222,7 +221,7 @@ impl Nats {
         settings: &Settings,
     ) -> L7Message {
         let mut m = L7Message {
-            request_type: Cow::Borrowed(line.name),
+            request_type: Text::new_static(line.name),
             status: ResponseStatus::Ok,
             ..L7Message::session(L7Protocol::Nats)
         };
@@ -254,8 +253,8 @@ impl Nats {
             Op::Err => failed(line.rest, &mut m),
             _ => {}
         }
-        m.version = Text::Owned(self.version.clone());
-        m.attribute("server_name", Text::Owned(self.server_name.clone()));
+        m.version = Text::from(self.version.clone());
+        m.attribute("server_name", Text::from(self.server_name.clone()));
         m.attribute("subject", text(args.subject));
         m.attribute("reply_to", text(args.reply_to));
         m.attribute("queue_group", text(args.queue_group));
@@ -306,7 +305,7 @@ fn read_headers(headers: &[u8], settings: &Settings, trace: &mut TraceHeaders, m
         };
         if m.status != ResponseStatus::Ok {
             m.exception = match (words.trim_ascii(), code) {
-                (b"", 503) => Cow::Borrowed("No Responders"),
+                (b"", 503) => Text::new_static("No Responders"),
                 (words, _) => text(words),
             };
         }

@@ -85,7 +85,7 @@ fn every_operation_is_told() {
     }
     let refused = &all[14];
     assert_eq!(
-        (refused.status, refused.exception.as_ref()),
+        (refused.status, refused.exception.as_str()),
         (
             ResponseStatus::ClientError,
             "Permissions Violation for Publish to \"x\""
@@ -110,7 +110,7 @@ fn a_status_may_stand_for_the_payload() {
         let sent = format!("HMSG _INBOX.x 1 {n} {n}\r\n{headers}\r\nPING\r\n");
         let all = talk(&PROTOCOL, &[(S, sent.as_bytes())]);
         assert_eq!(
-            (all[0].code, all[0].status, all[0].exception.as_ref()),
+            (all[0].code, all[0].status, all[0].exception.as_str()),
             (Some(code), status, words)
         );
         assert_eq!(all[1].request_type, "Ping");
@@ -134,7 +134,7 @@ fn payloads_are_skipped_whatever_they_look_like() {
     sent.extend_from_slice(b"\r\nPUB c 0\r\n\r\nPING\r\n");
     let pieces: Vec<_> = sent.chunks(1448).map(|d| (C, d)).collect();
     let all = talk(&PROTOCOL, &pieces);
-    let seen: Vec<_> = all.iter().map(|m| m.request_resource.as_ref()).collect();
+    let seen: Vec<_> = all.iter().map(|m| m.request_resource.as_str()).collect();
     assert_eq!(seen, ["a", "c", ""]);
     assert_eq!(all[0].request_length, Some(200_016));
 }
@@ -152,7 +152,7 @@ fn joined_in_the_middle() {
             (S, INFO),
         ],
     );
-    let types: Vec<_> = all.iter().map(|m| m.request_type.as_ref()).collect();
+    let types: Vec<_> = all.iter().map(|m| m.request_type.as_str()).collect();
     assert_eq!(types, ["Pub", "Msg", "Ping", "Pong", "Info"]);
     assert_eq!(all[0].version, "");
     assert_eq!(all[4].kind, MessageKind::Session);

@@ -6,7 +6,6 @@ use crate::reader::Reader;
 use crate::sql::{Dialect, PreparedStatement, Statement};
 use crate::{Cx, MOST_TEXT, Parsed, string};
 use messages::{L7Message, L7Protocol, Mark, ResponseStatus, Side, Text};
-use std::borrow::Cow;
 
 /// Longer names of statements and portals are not remembered; real ones have 63 bytes at most.
 const MOST_NAME: usize = 256;
@@ -59,7 +58,7 @@ impl PostgreSql {
                 application,
             } => {
                 self.in_messages = true;
-                self.version = Cow::Owned(format!("3.{minor}"));
+                self.version = Text::from(format!("3.{minor}"));
                 self.database = crate::text(database);
                 let mut m = self.request();
                 let login = format!("Login username: {} db: {}", string(user), self.database);
@@ -95,7 +94,7 @@ impl PostgreSql {
             b'Q' | b'F' => {
                 self.tell_batch(cx);
                 let mut request = self.request();
-                request.request_type = Text::Borrowed(kind);
+                request.request_type = Text::new_static(kind);
                 if m.kind == b'Q' {
                     statement(text(&mut r), cx).tell(&mut request);
                 }
@@ -195,7 +194,7 @@ impl PostgreSql {
         };
         if rank > batch.rank {
             batch.rank = rank;
-            batch.message.request_type = Text::Borrowed(kind);
+            batch.message.request_type = Text::new_static(kind);
         }
         batch.answers = batch.answers.saturating_add(1);
         batch.add(m, start);
@@ -246,7 +245,7 @@ impl Batch {
 fn alone(kind: &'static str) -> L7Message {
     let mut m = L7Message::session(L7Protocol::PostgreSql);
     m.status = ResponseStatus::Ok;
-    m.request_type = Text::Borrowed(kind);
+    m.request_type = Text::new_static(kind);
     m
 }
 

@@ -53,7 +53,7 @@ fn short(messages: &[L7Message]) -> Vec<(MessageKind, &str, &str)> {
             } else {
                 &m.request_resource
             };
-            (m.kind, m.request_type.as_ref(), text.as_ref())
+            (m.kind, m.request_type.as_str(), text.as_ref())
         })
         .collect()
 }
@@ -119,7 +119,7 @@ fn a_connection_from_startup_to_terminate() {
         [("application_name".into(), "psql".into())]
     );
     assert_eq!(
-        (m[2].endpoint.as_ref(), m[2].request_domain.as_ref()),
+        (m[2].endpoint.as_str(), m[2].request_domain.as_str()),
         ("SELECT t", "shop")
     );
     assert_eq!(m[2].trace.as_ref().unwrap().span_id, "bb");
@@ -128,7 +128,7 @@ fn a_connection_from_startup_to_terminate() {
         (ResponseStatus::Ok, Some(2))
     );
     assert_eq!(
-        (m[5].status, m[5].result.as_ref()),
+        (m[5].status, m[5].result.as_str()),
         (ResponseStatus::ClientError, "42P01")
     );
     assert_eq!((m[5].affected_rows, m[7].affected_rows), (None, Some(4)));
@@ -178,7 +178,7 @@ fn an_extended_query_is_one_request_up_to_its_sync() {
         ]
     );
     assert_eq!(
-        (m[2].endpoint.as_ref(), m[3].affected_rows),
+        (m[2].endpoint.as_str(), m[3].affected_rows),
         ("UPDATE t", Some(1))
     );
     assert_eq!(m[0].captured_bytes as usize, first.len());

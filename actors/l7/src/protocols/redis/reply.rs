@@ -1,7 +1,6 @@
 use super::item::Item;
 use super::walk::Walk;
 use messages::{L7Message, L7Protocol, Mark, MessageKind, ResponseStatus, Side, Text};
-use std::borrow::Cow;
 
 /// Bytes of a reply's value that are shown.
 pub(super) const MOST_REPLY: usize = 1 << 10;
@@ -194,16 +193,16 @@ impl Reply {
         let mut is_shown = true;
         if kind == MessageKind::Session {
             if let Some(event) = self.event {
-                m.request_type = Cow::Borrowed(event.word());
-                m.request_resource = Text::Owned(std::mem::take(&mut self.channel));
+                m.request_type = Text::new_static(event.word());
+                m.request_resource = Text::from(std::mem::take(&mut self.channel));
             } else if self.kind == b'+' {
-                m.request_type = Cow::Borrowed("MONITOR");
+                m.request_type = Text::new_static("MONITOR");
                 // It is somebody's command, with all its values.
                 is_shown = !self.hides;
             }
         }
         if is_error {
-            m.exception = Text::Owned(self.error());
+            m.exception = Text::from(self.error());
         } else if is_shown {
             m.result = self.value();
         }
@@ -213,10 +212,10 @@ impl Reply {
     fn value(&mut self) -> Text {
         let text = std::mem::take(&mut self.walk.text);
         match text.as_str() {
-            "OK" => Cow::Borrowed("OK"),
-            "QUEUED" => Cow::Borrowed("QUEUED"),
-            "(nil)" => Cow::Borrowed("(nil)"),
-            _ => Text::Owned(text),
+            "OK" => Text::new_static("OK"),
+            "QUEUED" => Text::new_static("QUEUED"),
+            "(nil)" => Text::new_static("(nil)"),
+            _ => Text::from(text),
         }
     }
 }

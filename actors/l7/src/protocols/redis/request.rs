@@ -3,7 +3,6 @@ use super::item::number;
 use super::walk;
 use crate::{MOST_TEXT, string};
 use messages::{L7Message, L7Protocol, Mark, MessageKind, Side, Text};
-use std::borrow::Cow;
 
 /// A name of a command is no longer.
 const MOST_NAME: usize = 64;
@@ -146,8 +145,8 @@ impl Request {
         let mut m = L7Message::request(L7Protocol::Redis);
         m.kind = kind;
         m.request_type = match self.known {
-            Some((name, _)) if self.name.is_empty() => Cow::Borrowed(name),
-            _ => Text::Owned(std::mem::take(&mut self.name)),
+            Some((name, _)) if self.name.is_empty() => Text::new_static(name),
+            _ => Text::from(std::mem::take(&mut self.name)),
         };
         m.request_resource = text(std::mem::take(&mut self.text)).into();
         (m.start, m.end, m.from) = (self.start, self.end, Side::Client);

@@ -45,7 +45,7 @@ fn a_command_and_its_reply() {
     assert_eq!(kinds(&m), "qr");
     let (q, r) = (&m[0], &m[1]);
     assert_eq!(
-        (q.request_type.as_ref(), q.request_resource.as_ref()),
+        (q.request_type.as_str(), q.request_resource.as_str()),
         ("get", "get abcd")
     );
     assert_eq!((q.start.frame, q.end.frame, q.from), (1, 1, C));
@@ -53,7 +53,7 @@ fn a_command_and_its_reply() {
     assert_eq!(r.status, ResponseStatus::ServerError);
     assert_eq!(r.exception, "-NOAUTH Authentication required.");
     assert_eq!((r.start.frame, r.from, r.captured_bytes), (2, S, 34));
-    assert_eq!((r.result.as_ref(), r.request_type.as_ref()), ("", ""));
+    assert_eq!((r.result.as_str(), r.request_type.as_str()), ("", ""));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn commands_may_be_lines() {
     );
     assert_eq!(kinds(&m), "qqrr");
     assert_eq!(
-        (m[0].request_type.as_ref(), m[0].request_resource.as_ref()),
+        (m[0].request_type.as_str(), m[0].request_resource.as_str()),
         ("set", "set a 1")
     );
     assert_eq!(m[1].request_type, "PING");
@@ -137,7 +137,7 @@ fn transactions_answer_each_command() {
     );
     assert_eq!(kinds(&m), "qqqrrr");
     assert_eq!(
-        (m[4].result.as_ref(), m[5].result.as_ref()),
+        (m[4].result.as_str(), m[5].result.as_str()),
         ("QUEUED", "[1]")
     );
 }
@@ -164,9 +164,9 @@ fn what_is_published_answers_nothing() {
     assert_eq!(kinds(&m), "qrssqsrqrsqr");
     assert_eq!(
         (
-            m[3].request_type.as_ref(),
-            m[3].request_resource.as_ref(),
-            m[3].result.as_ref()
+            m[3].request_type.as_str(),
+            m[3].request_resource.as_str(),
+            m[3].result.as_str()
         ),
         ("message", "a", "[message, a, hi]")
     );
@@ -190,7 +190,7 @@ fn pushes_of_version_3_answer_nothing() {
     );
     assert_eq!(kinds(&m), "qrqssr");
     assert_eq!(
-        (m[4].request_type.as_ref(), m[5].result.as_ref()),
+        (m[4].request_type.as_str(), m[5].result.as_str()),
         ("invalidate", "1")
     );
 }
@@ -283,7 +283,7 @@ fn values_are_hidden() {
     let asked: Vec<_> = m
         .iter()
         .take(7)
-        .map(|m| m.request_resource.as_ref())
+        .map(|m| m.request_resource.as_str())
         .collect();
     assert_eq!(
         asked,
@@ -327,13 +327,13 @@ fn what_is_cut_off_is_told_as_far_as_it_goes() {
     assert_eq!(m[0].request_resource, "SET key val");
     let m = talk(&PROTOCOL, &[(C, &set[..10])]);
     assert_eq!(
-        (m[0].request_type.as_ref(), m[0].request_resource.as_ref()),
+        (m[0].request_type.as_str(), m[0].request_resource.as_str()),
         ("", "SE")
     );
     // No more than is there.
     let m = talk(&PROTOCOL, &[(C, &set[..15]), (S, b"*3\r\n:1\r\n:2")]);
     assert_eq!(
-        (m[0].request_type.as_ref(), m[1].result.as_ref()),
+        (m[0].request_type.as_str(), m[1].result.as_str()),
         ("SET", "[1")
     );
 }

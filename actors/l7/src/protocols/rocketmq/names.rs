@@ -1,6 +1,5 @@
 //! What RocketMQ calls its numbers (the enumerations of its `remoting` and `common` modules).
-use messages::ResponseStatus;
-use std::borrow::Cow;
+use messages::{ResponseStatus, Text};
 
 /// The name of a request's code; of one that is not known, nothing.
 pub(super) const fn request(code: i32) -> &'static str {
@@ -255,7 +254,7 @@ pub(super) const fn of_the_broker(code: i32) -> bool {
 }
 
 /// The release that a version's number stands for. Snapshots have even numbers, and releases follow theirs.
-pub(super) fn version(number: i32) -> Cow<'static, str> {
+pub(super) fn version(number: i32) -> Text {
     const FIRST: [&str; 16] = [
         "SNAPSHOT",
         "ALPHA1",
@@ -275,10 +274,10 @@ pub(super) fn version(number: i32) -> Cow<'static, str> {
         "FINAL",
     ];
     let Ok(n) = usize::try_from(number) else {
-        return Cow::Borrowed("");
+        return Text::new_static("");
     };
     if let Some(stage) = FIRST.get(n) {
-        return Cow::Owned(format!("V3_0_0_{stage}"));
+        return Text::from(format!("V3_0_0_{stage}"));
     }
     let (major, minor, patch) = match n / 2 {
         n @ ..=22 => (3, 0, n - 7),
@@ -286,10 +285,10 @@ pub(super) fn version(number: i32) -> Cow<'static, str> {
         // Of these minor versions there is no .0.
         n @ 43..=105 => (3, 3 + (n - 43) / 9, 1 + (n - 43) % 9),
         n @ 106..=305 => (4 + (n - 106) / 100, (n - 106) / 10 % 10, (n - 106) % 10),
-        _ => return Cow::Borrowed("HIGHER_VERSION"),
+        _ => return Text::new_static("HIGHER_VERSION"),
     };
     let snapshot = if n % 2 == 0 { "_SNAPSHOT" } else { "" };
-    Cow::Owned(format!("V{major}_{minor}_{patch}{snapshot}"))
+    Text::from(format!("V{major}_{minor}_{patch}{snapshot}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ pub(super) const TLS_1_3: u16 = 0x0304;
 
 /// A version as rows tell it: of TLS its number alone.
 pub(super) fn version_name(v: u16) -> Text {
-    Text::Borrowed(match v {
+    Text::new_static(match v {
         0x0002 => "SSL 2.0",
         0x0300 => "SSL 3.0",
         0x0301 => "1.0",
@@ -14,8 +14,8 @@ pub(super) fn version_name(v: u16) -> Text {
         0x0303 => "1.2",
         TLS_1_3 => "1.3",
         // Drafts of RFC 8446.
-        0x7f00..=0x7fff => return Text::Owned(format!("1.3 draft {}", v & 0xff)),
-        _ => return Text::Owned(format!("{v:#06x}")),
+        0x7f00..=0x7fff => return Text::from(format!("1.3 draft {}", v & 0xff)),
+        _ => return Text::from(format!("{v:#06x}")),
     })
 }
 
@@ -32,7 +32,7 @@ pub(super) const fn version_rank(v: u16) -> u16 {
 
 /// Why one side gave up (RFC 8446, 6.2, and older ones of RFC 5246).
 pub(super) fn alert_name(description: u8) -> Text {
-    Text::Borrowed(match description {
+    Text::new_static(match description {
         0 => "close_notify",
         10 => "unexpected_message",
         20 => "bad_record_mac",
@@ -69,13 +69,13 @@ pub(super) fn alert_name(description: u8) -> Text {
         116 => "certificate_required",
         120 => "no_application_protocol",
         121 => "ech_required",
-        n => return Text::Owned(format!("alert_{n}")),
+        n => return Text::from(format!("alert_{n}")),
     })
 }
 
 /// The usual cipher suites by name, others by number.
 pub(super) fn cipher_name(suite: u16) -> Text {
-    Text::Borrowed(match suite {
+    Text::new_static(match suite {
         0x0000 => "TLS_NULL_WITH_NULL_NULL",
         0x0001 => "TLS_RSA_WITH_NULL_MD5",
         0x0002 => "TLS_RSA_WITH_NULL_SHA",
@@ -136,6 +136,6 @@ pub(super) fn cipher_name(suite: u16) -> Text {
         0xcca8 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
         0xcca9 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
         0xccaa => "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-        n => return Text::Owned(format!("{n:#06x}")),
+        n => return Text::from(format!("{n:#06x}")),
     })
 }

@@ -128,7 +128,7 @@ fn an_open_handshake_tells_the_certificate() {
         unreachable!()
     };
     assert_eq!(
-        (q.request_type.as_ref(), q.request_domain.as_ref()),
+        (q.request_type.as_str(), q.request_domain.as_str()),
         ("ClientHello", "www.example")
     );
     assert_eq!(
@@ -136,10 +136,10 @@ fn an_open_handshake_tells_the_certificate() {
         [("alpn", "h2,http/1.1"), ("offered_version", "1.2")]
     );
     assert_eq!(
-        (q.status, q.version.as_ref()),
+        (q.status, q.version.as_str()),
         (ResponseStatus::Unknown, "")
     );
-    assert_eq!((r.status, r.version.as_ref()), (ResponseStatus::Ok, "1.2"));
+    assert_eq!((r.status, r.version.as_str()), (ResponseStatus::Ok, "1.2"));
     assert_eq!(
         attributes(r)[..4],
         [
@@ -210,7 +210,7 @@ fn a_retry_is_a_request_and_a_response_more() {
     assert_eq!(kinds(&out), [REQUEST, RESPONSE, REQUEST, RESPONSE]);
     assert_eq!(attributes(&out[1])[1], ("hello_retry_request", "true"));
     assert_eq!(
-        (out[1].version.as_ref(), out[1].status),
+        (out[1].version.as_str(), out[1].status),
         ("1.3", ResponseStatus::Ok)
     );
     assert_eq!(attributes(&out[3]), [("cipher", "TLS_AES_256_GCM_SHA384")]);
@@ -236,7 +236,7 @@ fn who_gives_up_blames_the_other() {
     let out = talk(&PROTOCOL, &[(C, &hello), (S, &server), (C, &alert(2, 48))]);
     assert_eq!(kinds(&out), [REQUEST, RESPONSE, (MessageKind::Session, C)]);
     assert_eq!(
-        (out[2].status, out[2].exception.as_ref()),
+        (out[2].status, out[2].exception.as_str()),
         (ResponseStatus::ServerError, "unknown_ca")
     );
     // What is encrypted says nothing.
@@ -252,7 +252,7 @@ fn hellos_that_are_cut_say_what_they_hold() {
     let out = talk(&PROTOCOL, &[(C, &hello[..name + 30])]);
     assert_eq!(out[0].request_domain, "www.example");
     let out = talk(&PROTOCOL, &[(C, &hello[..name + 5])]);
-    assert_eq!((out.len(), out[0].request_domain.as_ref()), (1, ""));
+    assert_eq!((out.len(), out[0].request_domain.as_str()), (1, ""));
     // The end of a certificate is lost: its names are not.
     let flight = record(
         22,

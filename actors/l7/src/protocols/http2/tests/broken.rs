@@ -72,8 +72,8 @@ fn a_block_without_end_costs_only_itself() {
     assert_eq!(out[0].request_resource, "/long");
     assert_eq!(
         (
-            out[1].request_resource.as_ref(),
-            out[1].request_domain.as_ref()
+            out[1].request_resource.as_str(),
+            out[1].request_domain.as_str()
         ),
         ("", "n"),
         "what the rest inserted is not known"
@@ -101,7 +101,7 @@ fn a_frame_longer_than_is_kept_gives_its_beginning() {
             .flat_map(|(from, data)| data.chunks(pieces).map(|d| (*from, d.to_vec())))
             .collect();
         let out = talk_of(&pieces);
-        let seen: Vec<_> = out.iter().map(|m| m.request_resource.as_ref()).collect();
+        let seen: Vec<_> = out.iter().map(|m| m.request_resource.as_str()).collect();
         assert_eq!(seen, ["/long", "/next"]);
     }
 }

@@ -22,7 +22,7 @@ fn a_call_and_its_answer() {
         (q.protocol, q.kind, q.from),
         (L7Protocol::Grpc, MessageKind::Request, C)
     );
-    assert_eq!((q.request_type.as_ref(), q.version.as_ref()), ("POST", "2"));
+    assert_eq!((q.request_type.as_str(), q.version.as_str()), ("POST", "2"));
     assert_eq!(q.request_domain, "cart:7070");
     assert_eq!(q.request_resource, "/shop.v1.Cart/Get");
     assert_eq!(q.endpoint, "/shop.v1.Cart/Get");
@@ -200,7 +200,7 @@ fn what_a_server_streams_are_sessions_too() {
         (Some(6), Some(0))
     );
     assert_eq!(
-        (out[4].status, out[4].exception.as_ref()),
+        (out[4].status, out[4].exception.as_str()),
         (ResponseStatus::ServerError, "gone")
     );
 }
@@ -252,7 +252,7 @@ fn a_call_that_is_broken_off_says_why() {
             [(MessageKind::Response, 1, status, 200)]
         );
         assert_eq!(
-            (out[1].exception.as_ref(), out[1].from),
+            (out[1].exception.as_str(), out[1].from),
             ("RST_STREAM CANCEL", S)
         );
     }

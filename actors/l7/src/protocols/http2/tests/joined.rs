@@ -63,9 +63,9 @@ fn what_is_not_known_is_left_out() {
         .iter()
         .map(|m| {
             (
-                m.request_type.as_ref(),
-                m.request_resource.as_ref(),
-                m.request_domain.as_ref(),
+                m.request_type.as_str(),
+                m.request_resource.as_str(),
+                m.request_domain.as_str(),
                 m.code,
             )
         })
