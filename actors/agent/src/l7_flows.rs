@@ -214,15 +214,25 @@ impl Applications for L7Flows {
     }
 
     #[inline]
+    fn kind(&self, number: u32) -> u8 {
+        self.engine.as_ref().map_or(0, |e| e.protocol(number) as u8)
+    }
+
+    #[inline]
     fn touch(&self, number: u32, step: u32) -> u64 {
         let Some(engine) = &self.engine else { return 0 };
         let state = self.flows.get(number as usize);
         match step {
             0 => engine.touch_place(number) ^ u64::from(state.is_some_and(Option::is_some)),
-            1 => state
-                .and_then(Option::as_ref)
-                .map_or(0, |s| s.perf.meter.rrt.sum ^ s.tally.touch()),
-            _ => engine.touch(number),
+            1 => engine.protocol(number) as u64,
+            2 => {
+                let state = state.and_then(Option::as_ref);
+                engine.touch(number) ^ state.map_or(0, |s| s.perf.meter.rrt.sum ^ s.tally.touch())
+            }
+            _ => {
+                let flow = state.and_then(Option::as_ref).map(|s| &s.flow);
+                engine.touch_parser(number) ^ flow.map_or(0, |f| f.flow_id)
+            }
         }
     }
 

@@ -99,6 +99,8 @@ pub struct FlowMap<A = ()> {
     /// Nodes of the second that is being reported, kept for its memory.
     due: Vec<u32>,
     trace: Option<TraceBook>,
+    /// Packets whose payload is still to be handed on.
+    speaking: Vec<Speaking>,
     applications: A,
 }
 
@@ -109,6 +111,16 @@ struct Prepared {
     hash: u64,
     guess: u32,
     in_order: bool,
+}
+
+/// A packet that has payload, the `nth` of those that are being taken in, and its flow.
+#[derive(Clone, Copy, Debug)]
+struct Speaking {
+    nth: usize,
+    id: u32,
+    in_order: bool,
+    time_ns: u64,
+    kind: u8,
 }
 
 impl FlowMap {
@@ -151,6 +163,7 @@ impl<A: Applications> FlowMap<A> {
             thread: cfg.thread,
             due: Vec::new(),
             trace: cfg.trace.then(TraceBook::default),
+            speaking: Vec::with_capacity(BATCH),
             applications,
         }
     }
@@ -209,20 +222,14 @@ impl<A: Applications> FlowMap<A> {
             }
             let nodes = prepared.iter().take(batch.len()).map(|to| to.guess);
             self.bring_near(nodes, batch.first().map_or(0, |p| second(p.time_ns)));
-            let speaking = batch.iter().zip(&prepared).filter(|(p, _)| p.payload_len > 0);
-            let mut touched = 0;
-            for step in 0..3 {
-                for (_, to) in speaking.clone() {
-                    touched ^= self.applications.touch(to.guess, step);
-                }
-            }
-            black_box(touched);
             for (p, at) in batch.iter().zip(&prepared) {
-                if !self.take_one(p, at, tunnels, out) {
+                if !self.take_one(packets, taken, p, at, tunnels, out) {
+                    self.speak(packets);
                     return taken;
                 }
                 taken += 1;
             }
+            self.speak(packets);
         }
         taken
     }
@@ -249,10 +256,12 @@ impl<A: Applications> FlowMap<A> {
         black_box(touched);
     }
 
-    /// False: the packet moves the window and was left alone.
+    /// False: the packet, which is the `nth` of `packets`, moves the window and was left alone.
     #[inline]
     fn take_one(
         &mut self,
+        packets: &[MetaPacket],
+        nth: usize,
         p: &MetaPacket,
         at: &Prepared,
         tunnels: &[Tunnel],
@@ -283,6 +292,7 @@ impl<A: Applications> FlowMap<A> {
             Some(id) if !self.is_port_reuse(id, p) => id,
             found => {
                 if let Some(old) = found {
+                    self.speak(packets);
                     self.end_now(old, out);
                 }
                 if self.nodes.len() >= self.flow_limit {
@@ -292,12 +302,22 @@ impl<A: Applications> FlowMap<A> {
                 self.open(p, at, time_ns)
             }
         };
+        if self.has_past(id, p, at.in_order, time_ns) {
+            self.speak(packets);
+            self.report_tick(id, out);
+        }
         self.update(id, p, at.in_order, time_ns, fixed.sent_ns, out);
         if (p.tunnel | p.real_port) != 0 || p.real_ip != 0 {
             self.learn(id, p, at.in_order, tunnels);
         }
         if p.payload_len > 0 {
-            self.payload(id, p, at.in_order, time_ns);
+            self.speaking.push(Speaking {
+                nth,
+                id,
+                in_order: at.in_order,
+                time_ns,
+                kind: 0,
+            });
         }
         true
     }

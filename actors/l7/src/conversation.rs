@@ -132,6 +132,12 @@ impl Conversation {
         a.touch() ^ b.touch()
     }
 
+    /// Reads a little of what its parser needs.
+    #[inline]
+    pub(crate) fn touch_parser(&self) -> u64 {
+        self.parser.touch()
+    }
+
     fn parts<'a>(
         &'a mut self,
         from: Side,

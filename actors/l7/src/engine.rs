@@ -185,6 +185,19 @@ impl Engine {
         }
     }
 
+    /// Brings near what the parser of a flow will need, likewise; the flow is to be near.
+    #[inline]
+    #[must_use]
+    pub fn touch_parser(&self, flow: u32) -> u64 {
+        match self.flows.get(flow as usize) {
+            Some(Slot::Flow(f)) => match &f.phase {
+                Phase::Talk(t) => t.conversation.touch_parser(),
+                Phase::Search(_) | Phase::Hopeless => 0,
+            },
+            _ => 0,
+        }
+    }
+
     /// Brings the place of a flow near, likewise.
     #[inline]
     #[must_use]

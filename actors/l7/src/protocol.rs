@@ -71,6 +71,12 @@ pub trait Parser: Send {
         let _ = (from, cx);
     }
 
+    /// Brings near what [`Parser::parse`] will need: called for many conversations, one after the other. Returns
+    /// something of what was read, so that the compiler cannot leave the reads away. Worth it where there is much.
+    fn touch(&self) -> u64 {
+        0
+    }
+
     /// Nothing will come any more: what is still held goes out.
     fn end(&mut self, cx: &mut Cx<'_>) {
         let _ = cx;

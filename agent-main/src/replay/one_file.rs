@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Batches that wait for a printer.
-const QUEUE: usize = 8;
+const QUEUE: usize = 1;
 
 /// A server that gets the rows, too.
 #[derive(Clone, Copy)]

@@ -13,8 +13,15 @@ pub trait Applications {
     /// A packet of a flow has payload. Returns the end that is the client by what it says, if that is known.
     fn payload(&mut self, p: &MetaPacket, flow: FlowView<'_>) -> Option<usize>;
 
+    /// What the flow is a conversation of, as far as is known: payloads of one kind are handed over together.
+    #[inline]
+    fn kind(&self, number: u32) -> u8 {
+        let _ = number;
+        0
+    }
+
     /// Brings near what [`Applications::payload`] will need of a flow: called for many flows, one after the other,
-    /// first for all with step 0, then with 1 and 2. Returns something of what was read, so that the compiler cannot
+    /// first for all with step 0, then with 1, 2 and 3. Returns something of what was read, so that the compiler cannot
     /// leave the reads away.
     #[inline]
     fn touch(&self, number: u32, step: u32) -> u64 {

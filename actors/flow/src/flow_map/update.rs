@@ -1,3 +1,5 @@
+use std::hint::black_box;
+
 use messages::{Ip, MetaPacket, Tunnel, packet_flags, protocol, tcp_flags};
 
 use super::applications::FlowView;
@@ -12,6 +14,16 @@ use crate::direction::{self, Scores};
 use crate::perf::{self, TcpFlow, Ticks};
 
 impl<A: Applications> FlowMap<A> {
+    /// What the flow counts at present is to be reported before it counts the packet.
+    #[inline]
+    pub(super) fn has_past(&self, id: u32, p: &MetaPacket, in_order: bool, time_ns: u64) -> bool {
+        self.nodes.get(id).is_some_and(|n| {
+            n.has(bit::UNREPORTED)
+                && (self.is_past(n, second(time_ns))
+                    || n.is_full(usize::from(in_order != n.has(bit::IN_ORDER)), p))
+        })
+    }
+
     /// Counts a packet in its flow at `time_ns`; what is measured goes by `sent_ns`.
     pub(super) fn update(
         &mut self,
@@ -23,13 +35,6 @@ impl<A: Applications> FlowMap<A> {
         out: &mut Output,
     ) {
         let now_s = second(time_ns);
-        if self.nodes.get(id).is_some_and(|n| {
-            n.has(bit::UNREPORTED)
-                && (self.is_past(n, now_s)
-                    || n.is_full(usize::from(in_order != n.has(bit::IN_ORDER)), p))
-        }) {
-            self.report_tick(id, out);
-        }
         let every_s = self.tick_s;
         let Some(n) = self.nodes.get_mut(id) else {
             return;
@@ -114,9 +119,37 @@ impl<A: Applications> FlowMap<A> {
         cold.rare.get_or_insert_default().learn(side, tunnel, real);
     }
 
-    /// Hands payload to whoever wants it, and takes from them which end is the client.
+    /// Hands on the payload of those of `packets` that were taken in, before anything of their flows is reported.
+    ///
+    /// What applications say is read apart from the counting, and protocol by protocol: each has far more code than the
+    /// processor holds at a time. Packets of one flow stay in their order.
     #[inline(never)]
-    pub(super) fn payload(&mut self, id: u32, p: &MetaPacket, in_order: bool, time_ns: u64) {
+    pub(super) fn speak(&mut self, packets: &[MetaPacket]) {
+        if self.speaking.is_empty() {
+            return;
+        }
+        let mut speaking = std::mem::take(&mut self.speaking);
+        let mut touched = 0;
+        for step in 0..4 {
+            for s in &speaking {
+                touched ^= self.applications.touch(s.id, step);
+            }
+        }
+        black_box(touched);
+        for s in &mut speaking {
+            s.kind = self.applications.kind(s.id);
+        }
+        speaking.sort_by_key(|s| s.kind);
+        for s in speaking.drain(..) {
+            if let Some(p) = packets.get(s.nth) {
+                self.payload(s.id, p, s.in_order, s.time_ns);
+            }
+        }
+        self.speaking = speaking;
+    }
+
+    /// Hands payload to whoever wants it, and takes from them which end is the client.
+    fn payload(&mut self, id: u32, p: &MetaPacket, in_order: bool, time_ns: u64) {
         let (Some(node), Some(cold)) = (self.nodes.get(id), self.cold.get(id)) else {
             return;
         };

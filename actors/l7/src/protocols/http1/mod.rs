@@ -94,6 +94,11 @@ struct Http1 {
 }
 
 impl Parser for Http1 {
+    fn touch(&self) -> u64 {
+        let asked = self.asked.front().is_some();
+        u64::from(asked) ^ u64::from(self.after.is_some())
+    }
+
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
         if let Some(after) = &mut self.after {
             match after {

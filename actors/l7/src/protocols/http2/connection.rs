@@ -245,6 +245,11 @@ impl Connection {
 }
 
 impl Parser for Connection {
+    fn touch(&self) -> u64 {
+        let of = |s: &Sender| s.hpack.touch() ^ u64::from(s.data.is_some());
+        of(&self.client) ^ of(&self.server) ^ self.streams.touch()
+    }
+
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
         if let Some(d) = self.sender(from).data.take() {
             return self.data(from, d, data, 0, cx);

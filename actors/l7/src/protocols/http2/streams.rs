@@ -244,6 +244,11 @@ pub(super) struct Streams {
 }
 
 impl Streams {
+    /// Reads a little of the newest.
+    pub(super) fn touch(&self) -> u64 {
+        self.open.back().map_or(0, |s| u64::from(s.id))
+    }
+
     /// Its place, or the one that it would have.
     fn place(&self, id: u32) -> Result<usize, usize> {
         match self.open.back() {

@@ -140,6 +140,12 @@ fn is_login_phase(from: Side, p: &Packet<'_>) -> bool {
 }
 
 impl Parser for MySql {
+    fn touch(&self) -> u64 {
+        let c = &self.connection;
+        let asked = c.pending.front().is_some();
+        u64::from(asked) ^ u64::from(c.held.is_some()) ^ u64::from(c.sequence)
+    }
+
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
         if self.connection.is_compressed {
             self.framing = Framing::Compressed;

@@ -42,6 +42,11 @@ struct Redis {
 }
 
 impl Parser for Redis {
+    fn touch(&self) -> u64 {
+        let [asked, answered] = self.scanned;
+        (asked ^ answered) as u64 ^ u64::from(self.request.is_some() ^ self.reply.is_some())
+    }
+
     fn parse(&mut self, from: Side, data: &[u8], cx: &mut Cx<'_>) -> Parsed {
         match from {
             Side::Client if self.request.is_some() => self.arguments(data, 0, cx),

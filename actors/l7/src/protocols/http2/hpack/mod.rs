@@ -29,6 +29,12 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
+    /// Reads a little of what decoding will need.
+    pub(super) fn touch(&self) -> u64 {
+        let of = |room: &Vec<u8>| room.first().map_or(0, |b| u64::from(*b));
+        self.table.touch() ^ of(&self.room.0) ^ of(&self.room.1)
+    }
+
     /// Decodes a block, or, where it is not `whole`, the beginning of one; `each` gets name and value of every field in
     /// order, and `None` for one that refers to what was inserted before anything here saw it.
     ///
