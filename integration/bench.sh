@@ -4,7 +4,7 @@
 #
 #   bench.sh [NAME...] [OPTION...]
 #
-#   NAME     floor, engine, requests, hostile, live, empty-graph, l4-line; decode, native, flow (single parts). None: all of them.
+#   NAME     floor, engine, requests, hostile, live, empty-graph, l4-line; decode, native, flow, l7 (single parts). None: all of them.
 #   OPTION   as `bench --help` says, such as --runs 3 --packets 500000 for a quick look
 #
 # Programs that others wrote are installed by apt-get as root where they are missing; otherwise their lines are skipped.
@@ -18,7 +18,7 @@ tables=() parts=() options=()
 while (($# > 0)); do
     case $1 in
         floor | engine | requests | hostile | live | empty-graph | l4-line) tables+=("$1") ;;
-        decode | native | flow) parts+=("$1") ;;
+        decode | native | flow | l7) parts+=("$1") ;;
         -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//p}' "$0"; exit ;;
         --*=*) options+=("$1") ;;
         --*)
@@ -31,7 +31,7 @@ while (($# > 0)); do
 done
 if ((${#tables[@]} + ${#parts[@]} == 0)); then
     tables=(empty-graph l4-line engine requests hostile live)
-    parts=(decode native flow)
+    parts=(decode native flow l7)
 fi
 
 # Debian's packages, whose services do not start: only a run of ours starts them.
@@ -66,8 +66,11 @@ for part in "${parts[@]}"; do
         decode) package=ingester ;;
         native) package=store ;;
         flow) package=flow ;;
+        l7) package=l7 ;;
     esac
-    cargo build --release --locked -p "$package" --example "${part}_bench"
+    features=()
+    [[ $part != l7 ]] || features=(--features testing)
+    cargo build --release --locked -p "$package" --example "${part}_bench" "${features[@]}"
     echo
     "$bin/examples/${part}_bench"
 done

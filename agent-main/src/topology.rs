@@ -26,6 +26,8 @@ const THROTTLES: RangeInclusive<u32> = 100..=1_000_000;
 const QUEUE: Policy = block(8);
 /// Batches of packets that wait for a FlowGenerator.
 const PACKETS: Policy = block(64);
+/// The same of a file, which waits by itself: what was just read is still in the cache when it is taken in.
+const PACKETS_OF_FILE: Policy = block(4);
 /// How often senders look whether a frame is old enough.
 const SENDER_TICK: Duration = Duration::from_millis(250);
 /// How often the agent says how its stages are.
@@ -191,7 +193,7 @@ pub fn agent<S: PacketSource>(
         };
         let flow_generator = w.stage(
             &format!("flow_generator.{queue}"),
-            PACKETS,
+            if mode.live { PACKETS } else { PACKETS_OF_FILE },
             None,
             out,
             move || FlowGenerator::new(config.clone()),

@@ -71,6 +71,7 @@ impl L7Tally {
 }
 
 /// A message as it counts.
+#[derive(Clone, Copy)]
 pub(crate) struct Said<'a> {
     /// Its second, s since the epoch.
     pub(crate) time_s: u32,

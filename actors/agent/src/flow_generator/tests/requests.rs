@@ -325,7 +325,7 @@ fn much_that_is_said_in_a_second_does_not_pile_up() {
         let sent = b.give(t.batch());
         stats += sent.stats.iter().map(|b| b.stats.len()).sum::<usize>();
     }
-    assert!(stats >= 1000 - CHUNK && stats > 0, "{stats}");
+    assert!(stats >= 1000 - CHUNK, "{stats}");
     let rest = b.drain().stats;
     let rest: usize = rest.iter().map(|b| b.stats.len()).sum();
     assert_eq!(
