@@ -244,6 +244,7 @@ impl Wanted {
             r.traces.sort_by_key(|t| t.frame);
             r.tunnels.sort_by_key(|t| t.frame);
             r.documents.sort_by_cached_key(order::of_document);
+            r.l7_documents.sort_by_cached_key(order::of_app_document);
             r.l7_flow_logs
                 .sort_by_key(|l| (l.message.end.frame, l.message.start.frame));
         }

@@ -1,5 +1,5 @@
 //! The order of lines where several capture queues made them: by time of emission, then flow.
-use messages::{Document, FlowKey, Ip, TaggedFlow};
+use messages::{AppDocument, Document, DocumentTag, FlowKey, Ip, TaggedFlow};
 
 /// A flow's ends, whichever of them is the client, and what else tells it from others.
 type Flow = ([(Ip, u16); 2], u8, u64, u64);
@@ -29,9 +29,18 @@ pub(super) fn of_log(f: &TaggedFlow) -> (u64, Flow) {
 
 /// Of documents.
 pub(super) fn of_document(d: &Document) -> impl Ord + use<> {
-    let t = &d.tag;
+    ((d.time_s, d.interval), tag(&d.tag))
+}
+
+/// Of documents about requests.
+pub(super) fn of_app_document(d: &AppDocument) -> impl Ord + use<> {
+    let asked = (d.tag.protocol, d.tag.endpoint.clone());
+    ((d.time_s, d.interval), tag(&d.tag.ends), asked)
+}
+
+fn tag(t: &DocumentTag) -> impl Ord + use<> {
     (
-        (d.time_s, d.interval, t.is_edge()),
+        t.is_edge(),
         t.ip,
         (t.protocol, t.server_port),
         (t.observation_point.0, t.tap_type.0, t.signal_source as u8),
@@ -44,6 +53,7 @@ pub(super) fn of_document(d: &Document) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use messages::{AppMeter, AppTag, Interval, L7Protocol};
 
     #[test]
     fn time_comes_first_and_direction_does_not_matter() {
@@ -68,5 +78,24 @@ mod tests {
             ..a.clone()
         };
         assert!(of_log(&a) < of_log(&other));
+    }
+
+    #[test]
+    fn documents_of_one_end_go_by_what_was_asked() {
+        let document = |protocol, endpoint: &str| AppDocument {
+            time_s: 5,
+            interval: Interval::Second,
+            tag: AppTag {
+                protocol,
+                endpoint: endpoint.into(),
+                ..AppTag::default()
+            },
+            direction_score: 0,
+            meter: AppMeter::default(),
+        };
+        let [a, b] = ["/a", "/b"].map(|e| document(L7Protocol::Http1, e));
+        let grpc = document(L7Protocol::Grpc, "/a");
+        assert!(of_app_document(&a) < of_app_document(&b));
+        assert!(of_app_document(&a) != of_app_document(&grpc));
     }
 }
