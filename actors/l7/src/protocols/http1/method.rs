@@ -68,12 +68,21 @@ pub(super) fn is_usual(name: &[u8]) -> bool {
 
 /// The method of this name.
 pub(super) fn method(name: &[u8]) -> Option<&'static str> {
-    METHODS.iter().find(|m| m.as_bytes() == name).copied()
+    with_first(name).find(|m| m.as_bytes() == name)
 }
 
 /// A method begins with these bytes.
 pub(super) fn may_become_one(begin: &[u8]) -> bool {
-    METHODS.iter().any(|m| m.as_bytes().starts_with(begin))
+    begin.is_empty() || with_first(begin).any(|m| m.as_bytes().starts_with(begin))
+}
+
+/// Those that begin with the first of these bytes: few are left for a whole look.
+fn with_first(begin: &[u8]) -> impl Iterator<Item = &'static str> {
+    let first = begin.first();
+    METHODS
+        .iter()
+        .copied()
+        .filter(move |m| m.as_bytes().first() == first)
 }
 
 /// A byte that names of methods and fields are made of (`tchar` of RFC 9110, 5.6.2).
