@@ -123,6 +123,10 @@ impl TraceHeaders {
         }
         let known = self.ids.iter().take(ids.len());
         let to = known.take_while(|best| **best <= at).count();
+        if to >= TraceContext::MOST_IDS {
+            // All that are known are more trusted.
+            return;
+        }
         ids.insert(to, id);
         ids.truncate(TraceContext::MOST_IDS);
         let after = self.ids.get_mut(to..).unwrap_or_default();
@@ -277,6 +281,22 @@ mod tests {
         ]);
         assert_eq!(t.trace_ids, ["first", "u", "b"]);
         assert_eq!(t.span_id, "span");
+    }
+
+    #[test]
+    fn of_more_than_are_kept_the_most_trusted_stay_in_whatever_order_they_come() {
+        let all = [
+            ("traceparent", "00-first-span-01"),
+            ("uber-trace-id", "second:v:0:1"),
+            ("b3", "third-c"),
+            ("x-b3-traceid", "last"),
+        ];
+        for n in 0..24 {
+            let mut rest = all.to_vec();
+            let order = [n / 6, n / 2 % 3, n % 2, 0].map(|at| rest.remove(at));
+            let t = of(&order);
+            assert_eq!(t.trace_ids, ["first", "second", "third"], "{order:?}");
+        }
     }
 
     #[test]
